@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Heat(NamedTuple):
-    """The maps to draw: the maps of all layers, or the attention of one layer.
+    """The maps to draw: the maps of all layers, one of the masks, or the attention of one layer.
 
     Parameters
     ----------
@@ -41,14 +41,16 @@ class Heat(NamedTuple):
 
 
 def compute_heat(explanation: Explanation, style: HeatStyle = DEFAULT_STYLE) -> Heat:
-    """Return the maps to draw: the maps of all layers, or the attention of a layer or head.
+    """Return the maps to draw: the maps of all layers, a mask, or the attention of a layer or head.
 
     Raises
     ------
     ParameterError
-        If the explanation has no attention of this layer or head.
+        If the explanation has no such mask, or no attention of this layer or head.
     """
     e, attention = explanation, explanation.attention
+    if style.layer < 0 and style.mask >= 0:
+        return _normalize_heat(smooth(_mask_values(e, style.mask), style.smooth), 1.0, signed=False)
     if style.layer < 0:
         scale = float(np.abs(e.maps).max()) or 1.0
         # Rounded to half floats, because the player receives half floats.
@@ -66,6 +68,15 @@ def compute_heat(explanation: Explanation, style: HeatStyle = DEFAULT_STYLE) -> 
     for head in head_indices:
         values = (values + attention[style.layer, head].astype(np.float64) / len(head_indices)).astype(np.float32)
     return _normalize_heat(smooth(values, style.smooth), 1.0, signed=False)
+
+
+def _mask_values(e: Explanation, index: int) -> NDArray[np.float32]:
+    count = 0 if e.masks is None else len(e.masks.areas)
+    if index >= count:
+        hint = f"Choose from 0 to {count - 1}, or -1." if count else "Methods such as 'step' make masks."
+        raise ParameterError(f"The explanation has no mask {index}.", hint)
+    assert e.masks is not None
+    return e.masks.values[index].astype(np.float32)
 
 
 def _normalize_heat(values: NDArray[np.float32], scale: float, *, signed: bool) -> Heat:

@@ -37,6 +37,8 @@ class HeatStyle:
     ----------
     layer, head
         Layer whose attention is shown (-1: the maps of all layers instead), and its head (-1: the mean of all heads).
+    mask
+        In place of the maps, the mask with this index in `Explanation.masks` (-1: the maps).
     colormap
         Name in `COLORMAPS`. Signed maps are always drawn in the diverging colormap.
     opacity
@@ -65,6 +67,7 @@ class HeatStyle:
 
     layer: int = -1
     head: int = -1
+    mask: int = -1
     colormap: str = "inferno"
     opacity: float = 0.75
     threshold: float = 0.0
@@ -86,7 +89,7 @@ class HeatStyle:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Real) or not low <= float(value) <= high:
                 raise ParameterError(f"{name} is {value!r}.", f"Use a number from {low:g} to {high:g}.")
-        for name in ("layer", "head"):
+        for name in ("layer", "head", "mask"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Integral) or value < -1:
                 raise ParameterError(f"{name} is {value!r}.", "Use its index, counted from 0, or -1.")

@@ -69,11 +69,19 @@ def headline(e: Explanation) -> str:
 
 def describe_source(e: Explanation, style: HeatStyle = DEFAULT_STYLE) -> str:
     """Return the names of clip, method or layer, and model."""
-    return " · ".join(filter(None, (e.clip_name, describe_map(style) or e.method, e.model_id)))
+    return " · ".join(filter(None, (e.clip_name, map_name(e, style), e.model_id)))
 
 
-def describe_map(style: HeatStyle) -> str:
-    """Return the name of the layer and head that are drawn, or an empty string."""
+def map_name(e: Explanation, style: HeatStyle) -> str:
+    """Return the name of the method, and of its mask, or of the layer and head that are drawn."""
+    part = describe_map(e, style)
+    return ", ".join(filter(None, (e.method if style.layer < 0 else "", part)))
+
+
+def describe_map(e: Explanation, style: HeatStyle) -> str:
+    """Return the name of the mask, or of the layer and head, that is drawn; an empty string for the maps."""
+    if style.layer < 0 and style.mask >= 0 and e.masks is not None:
+        return f"mask of {e.masks.areas[style.mask]:.0%} of the clip"
     if style.layer < 0:
         return ""
     return f"attention of layer {style.layer + 1}, " + (
@@ -84,7 +92,7 @@ def describe_map(style: HeatStyle) -> str:
 def with_heat_maps(compositor: Compositor) -> Explanation:
     """Return the explanation with the maps that are drawn, so that its peak is the visible peak of the image."""
     e, style = compositor.explanation, compositor.style
-    if style.layer < 0 and not style.smooth:
+    if style.layer < 0 and style.mask < 0 and not style.smooth:
         return e
     return replace(e, maps=compositor.heat.values, preview=None, attention=None)
 
@@ -100,7 +108,7 @@ def alt_text(compositors: Mapping[str, Compositor]) -> str:
     """Return the alternative text of an image of explanations."""
     sentences = []
     for name, compositor in compositors.items():
-        e, map_name = with_heat_maps(compositor), describe_map(compositor.style)
+        e, map_name = with_heat_maps(compositor), describe_map(compositor.explanation, compositor.style)
         total = map_name or describe_total(signed=compositor.heat.is_signed)
         share = f"{e.temporal[e.peak.slice]:.0%} of the {total}"
         title = f"{name}: {headline(e)}" if name else headline(e)
@@ -175,7 +183,7 @@ class SummaryLayout:
             canvas.text(self.width - MARGIN, 66, describe_peak(compositor), 13, TEXT_COLOR, "rs", width=room * 0.4)
             canvas.text(MARGIN, 66, describe_source(e, self.style), 13, MUTED_COLOR, width=room * 0.58)
         else:
-            sources = [(e.clip_name, e.method, e.model_id, describe_map(self.style)) for e in explanations]
+            sources = [(e.clip_name, e.method, e.model_id, describe_map(e, self.style)) for e in explanations]
             common_names = [names[0] for names in zip(*sources, strict=True) if len(set(names)) == 1]
             canvas.text(MARGIN, 66, " · ".join(filter(None, common_names)), 13, MUTED_COLOR, width=room)
 

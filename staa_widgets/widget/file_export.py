@@ -121,10 +121,13 @@ def make_export_operation(player: PlayerView, args: Mapping[str, Any]) -> Export
 
 
 def style_from_settings(settings: Mapping[str, Any], *explanations: Explanation) -> HeatStyle:
-    """Return the `HeatStyle` of settings; a layer or head that an explanation does not have is replaced by -1."""
+    """Return the `HeatStyle` of settings; a layer, head or mask that an explanation does not have is replaced by -1."""
     values = {field.name: settings[field.name] for field in fields(HeatStyle) if field.name in settings}
-    counts = [(0, 0) if e.attention is None else e.attention.shape[:2] for e in explanations]
-    for axis, name in enumerate(("layer", "head")):
+    counts = [
+        (*((0, 0) if e.attention is None else e.attention.shape[:2]), 0 if e.masks is None else len(e.masks.areas))
+        for e in explanations
+    ]
+    for axis, name in enumerate(("layer", "head", "mask")):
         if values.get(name, -1) >= min(count[axis] for count in counts):
             values[name] = -1
     return HeatStyle(**values)

@@ -51,6 +51,8 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         ``frames``: index of the clip's ``first`` frame, the ``total`` number of frames, the indices of the ``kept``
         ones if the preview has only some, and ``live``, whether the kernel can decode the others (set by
         `pack_traits`).
+        ``masks``: for each mask its ``areas`` and ``probabilities`` (means over windows), the class's
+        ``clip_probability``, and the index of the ``smallest`` mask that keeps the class; ``null`` without masks.
         ``pictures``: their ``size``, and their ``offsets`` in the ``frames`` buffer.
         ``values``: the predicted values of a regression, whose ``probabilities`` are 0; else ``null``.
         ``predicted``: whether the predictions are known.
@@ -70,8 +72,9 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
     buffers
         ``frames`` (JPEG files one after the other), ``maps`` (float16 ``(S, h, w)``, divided by ``scale``),
         ``temporal`` (float32 ``(2, S)``: mass and signed mass), ``attention`` (float16 ``(L, H, S, h, w)``, empty if
-        there is none), ``ground_truth`` (int32 ``(R, 2)``, runs of pixels as in `GroundTruth`), ``times`` (float64
-        ``(F,)``, seconds of every frame of the clip), ``colors`` (uint8 ``(C, 256, 3)``).
+        there is none), ``masks`` (float16 ``(A, S, h, w)``, empty if there are none), ``ground_truth`` (int32
+        ``(R, 2)``, runs of pixels as in `GroundTruth`), ``times`` (float64 ``(F,)``, seconds of every frame of the
+        clip), ``colors`` (uint8 ``(C, 256, 3)``).
 
     Raises
     ------
@@ -82,7 +85,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
     scale = float(np.abs(e.maps).max(initial=0.0)) or 1.0
     preview, attention, signed = e.preview, e.attention, e.temporal_signed
     thinned = preview if preview is not None and len(preview) < len(e.times) else None
-    truth, card = e.ground_truth, score_card(e)
+    truth, masks, card = e.ground_truth, e.masks, score_card(e)
     meta = to_json_value(
         {
             "schema": SCHEMA,
@@ -109,6 +112,14 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
             "scale": scale,
             "signed": signed is not None,
             "attention": None if attention is None else attention.shape[:2],
+            "masks": None
+            if masks is None
+            else {
+                "areas": masks.areas,
+                "probabilities": masks.probabilities.mean(axis=0).round(4),
+                "clip_probability": round(float(masks.clip_probabilities.mean()), 4),
+                "smallest": masks.smallest_sufficient,
+            },
             "labels": [drop_direction_controls(label) for label in e.labels],
             "probabilities": np.nan_to_num(e.probabilities).round(6),
             "values": e.logits if e.problem_type == "regression" else None,
@@ -158,6 +169,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         "maps": (e.maps / scale).astype("<f2").tobytes(),
         "temporal": np.stack([e.temporal, e.temporal if signed is None else signed]).astype("<f4").tobytes(),
         "attention": b"" if attention is None else attention.astype("<f2").tobytes(),
+        "masks": b"" if masks is None else masks.values.astype("<f2").tobytes(),
         "times": e.times.astype("<f8").tobytes(),
         "ground_truth": b"" if truth is None else truth.runs.astype("<i4").tobytes(),
         "colors": np.stack(list(COLORMAPS.values())).tobytes(),

@@ -18,6 +18,7 @@ class PayloadTraits(HasTraits):
     _times = Bytes().tag(sync=True, payload=True)
     _temporal = Bytes().tag(sync=True, payload=True)
     _attention = Bytes().tag(sync=True, payload=True)
+    _masks = Bytes().tag(sync=True, payload=True)
     _ground_truth = Bytes().tag(sync=True, payload=True)
     _colors = Bytes().tag(sync=True, payload=True)
     _others = List().tag(sync=True, payload=True)

@@ -278,7 +278,7 @@ class Player(PayloadTraits, DerivedTraits):
             if pane == 0 and another_clip:
                 self.set_trait("selection", None)
                 self.set_trait("frame", first_frame)
-            for name in ("layer", "head"):
+            for name in ("layer", "head", "mask"):
                 if not self.accepts(name, getattr(self, name)):
                     self.set_trait(name, -1)
             self._update_time_and_slice()

@@ -23,6 +23,7 @@ from staa_widgets.widget.setting_types import (
     parse_head,
     parse_height,
     parse_layer,
+    parse_mask,
     parse_pane,
     parse_patch,
     parse_selection,
@@ -49,6 +50,7 @@ class Settings(HasTraits):
     loop = Setting(True, TrueOrFalse(), "Whether playback starts again at the end.")  # noqa: FBT003
     layer = Setting(DEFAULT_STYLE.layer, parse_layer, "Layer whose attention is shown; -1 for the maps of all layers.")
     head = Setting(DEFAULT_STYLE.head, parse_head, "Head of that layer; -1 for the mean of its heads.")
+    mask = Setting(DEFAULT_STYLE.mask, parse_mask, "Mask shown in place of the maps, by its index; -1 for the maps.")
     patch = Setting(
         None, parse_patch, "Slice, row and column of the patch whose attention is shown; setting it computes."
     )

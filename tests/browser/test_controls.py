@@ -21,6 +21,7 @@ from tests.helpers.chromium import (
     save_picture,
     wait_for_frame,
 )
+from tests.helpers.explanations import small_explanation
 
 pytestmark = pytest.mark.browser
 
@@ -224,6 +225,20 @@ def test_predictions_and_run_details_are_shown(open_page: Callable[[Explanation]
     facts = page.locator(".staa-details").inner_text()
     for words in ("rollout", "barcodes", e.clip_sha256, "70.3, 0.0, 310.1, 180.0", "102+106", "0.125"):
         assert words in facts
+
+
+def test_each_mask_is_shown_with_what_the_model_says_of_it(open_page: Callable[[Explanation], Page]) -> None:
+    page = open_page(small_explanation())
+    menu = page.get_by_label("Mask", exact=True)
+    assert menu.locator("option").all_inner_texts() == ["all together", "10 % of the clip", "25 % of the clip ✓"]
+    expect(page.get_by_text("25 % of the clip keep the class; ")).to_be_visible()
+    frame_slider(page).press("Home")
+    before = read_picture(page)
+    menu.select_option("1")
+    caption = "only this part: 60 % likely; jump is 90 % likely for the whole clip. It is the smallest mask"
+    expect(page.get_by_text(caption)).to_be_visible()
+    expect(page.locator(".staa-value")).to_contain_text("43 %")
+    assert (read_picture(page) != before).any()
 
 
 def test_side_by_side_shows_the_frame_alone(open_page: Callable[[Explanation], Page]) -> None:

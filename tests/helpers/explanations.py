@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from staa_widgets import Explanation
+from staa_widgets.records.masks import Masks
 from staa_widgets.video.ground_truth import GroundTruth
 from tests.helpers.barcodes import barcode_explanation
 from tests.helpers.ground_truth import KNOWN, LabeledFrames
@@ -52,6 +53,22 @@ def small_explanation() -> Explanation:
         preview=None,
         clip_name=HOSTILE,
         ground_truth=partial_ground_truth(),
+        masks=two_masks(),
+    )
+
+
+def two_masks() -> Masks:
+    """Return two masks on two slices of 2 x 2 cells; of two windows, the larger mask alone keeps the class."""
+    small = np.zeros((2, 2, 2))
+    small[1, 0, 0] = 1
+    large = small.copy()
+    large[0, 1] = 0.5, 0.25
+    return Masks(
+        values=np.stack([small, large]).astype(np.float16),
+        areas=np.array([0.1, 0.25]),
+        frame_areas=np.array([[0.1, 0.2], [0.1, 0.3]]),
+        probabilities=np.array([[0.2, 0.5], [0.1, 0.7]]),
+        clip_probabilities=np.array([0.8, 1.0]),
     )
 
 

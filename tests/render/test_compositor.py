@@ -16,8 +16,10 @@ from staa_widgets.render.colormaps import COLORMAPS
 from staa_widgets.render.compositor import BACKGROUND, Compositor, draw_frame, frame_image, palette
 from staa_widgets.render.heat import compute_heat
 from staa_widgets.render.style import HeatStyle
+from staa_widgets.render.summary import describe_source
 from staa_widgets.widget.settings import SETTINGS
 from tests.helpers.barcodes import FIRST, barcode_explanation, barcode_preview, reference_overlay
+from tests.helpers.explanations import small_explanation
 from tests.helpers.paths import JS_SOURCE
 
 GENERATED = JS_SOURCE / "core" / "generated.ts"
@@ -66,6 +68,20 @@ def test_slices_are_held_or_interpolated_over_time():
         [[0.5, 0.25]],
         [[0.5, 0.25]],
     ]
+
+
+def test_a_mask_is_drawn_in_place_of_the_maps():
+    e = small_explanation()
+    heat = compute_heat(e, HeatStyle(mask=1))
+    assert heat.values.tolist() == [[[0, 0], [0.5, 0.25]], [[1, 0], [0, 0]]]
+    assert heat.temporal.tolist() == [0.75 / 1.75, 1 / 1.75]
+    assert not heat.is_signed
+    np.testing.assert_array_equal(
+        compute_heat(e, HeatStyle(layer=1, mask=1)).values, compute_heat(e, HeatStyle(layer=1)).values
+    )
+    assert "mask of 25% of the clip" in describe_source(e, HeatStyle(mask=1))
+    with pytest.raises(ParameterError, match="no mask 2"):
+        compute_heat(e, HeatStyle(mask=2))
 
 
 def test_layer_and_head_select_the_attention():

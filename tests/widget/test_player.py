@@ -27,7 +27,7 @@ from tests.helpers.paths import ROOT
 
 pytestmark = pytest.mark.usefixtures("pages")
 
-BULK = ("_frames", "_maps", "_times", "_temporal", "_attention", "_ground_truth", "_colors")
+BULK = ("_frames", "_maps", "_times", "_temporal", "_attention", "_masks", "_ground_truth", "_colors")
 
 
 def state_of(player: staa.Player) -> dict[str, Any]:

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("pages")
         ("loop", [False], ["no"], "True or False"),
         ("layer", [-1, 0, 2], [-2, 3, 1.5], "2"),
         ("head", [-1, 0, 1], [2], "1"),
+        ("mask", [-1], [0, -2, 0.5], "there are no masks"),
         ("colormap", [*(set(COLORMAPS) - {"diverging"})], ["jet", "diverging", None], "cividis"),
         ("colormap", ["magma"], ["magna"], "magma"),
         ("opacity", [0, 1, 0.3, np.float32(0.5)], [-0.1, 1.1, None, "1", True], "0 to 1"),

@@ -15,6 +15,7 @@ export const PAYLOAD_TRAITS = [
   "_times",
   "_temporal",
   "_attention",
+  "_masks",
   "_ground_truth",
   "_colors",
   "_others",
@@ -87,6 +88,8 @@ export interface Settings {
   layer: number;
   /** Head of that layer; -1 for the mean of its heads. */
   head: number;
+  /** Mask shown in place of the maps, by its index; -1 for the maps. */
+  mask: number;
   /** Slice, row and column of the patch whose attention is shown; setting it computes. */
   patch: readonly [number, number, number] | null;
   /** Colormap; signed maps always have the diverging one. */
@@ -129,6 +132,7 @@ export const DEFAULTS: Settings = {
   loop: true,
   layer: -1,
   head: -1,
+  mask: -1,
   patch: null,
   colormap: "inferno",
   opacity: 0.75,

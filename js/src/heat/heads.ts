@@ -24,7 +24,7 @@ export function thumbnails(payload: Payload): Thumbnail[] {
     const column = at % (heads + 1);
     const layer = (at - column) / (heads + 1);
     const head = column < heads ? column : -1;
-    const heat = computeHeat(payload, layer, head);
+    const heat = computeHeat(payload, { layer, head });
     const x = column * (heat.columns + GAP) + (head < 0 ? BEFORE_MEANS : 0);
     return { layer, head, heat, x, y: (layers - 1 - layer) * (heat.rows + GAP) };
   });

@@ -1,10 +1,10 @@
-// Heat maps of an explanation: the joint map or the attention of a layer, and the map at one moment.
+// Heat maps of an explanation: the joint map, a mask or the attention of a layer, and the map at one moment.
 
 import type { Blend } from "../core/timeline.js";
 import type { Payload } from "../host/payload.js";
 import { smooth, sortedMagnitudes } from "./refine.js";
 
-/** Heat maps: the joint attribution of all layers, or the attention of one layer. */
+/** Heat maps: the joint attribution of all layers, a mask, or the attention of one layer. */
 export interface Heat {
   /** `(S, h, w)` in -1 … 1, divided by the maximum magnitude of the whole clip. */
   readonly values: Float32Array;
@@ -21,18 +21,28 @@ export interface Heat {
   readonly temporalSigned: Float32Array;
 }
 
-/** Heat maps shown: the maps of all layers (layer -1), or the attention of one head or of the mean of heads (head -1). */
-export function computeHeat(payload: Payload, layer: number, head: number, sigma = 0): Heat {
-  const { maps, attention, meta } = payload;
+/** What is shown of an explanation: the maps of all layers (layer -1), the attention of a head or of all (head -1), or a mask. */
+export interface MapChoice {
+  layer: number;
+  head: number;
+  /** Shown in place of the maps of all layers, unless it is -1. */
+  mask?: number;
+}
+
+/** The heat maps of a choice; a layer, head or mask that the explanation lacks counts as -1. */
+export function computeHeat(payload: Payload, { layer, head, mask = -1 }: MapChoice, sigma = 0): Heat {
+  const { maps, masks, attention, meta } = payload;
   const { grid, attention: attentionShape } = meta;
   const [slices, rows, columns] = grid;
   const [layers, heads] = attentionShape ?? [0, 0];
-  const joint = layer < 0 || layer >= layers;
+  const ofLayer = layer >= 0 && layer < layers;
+  const masked = !ofLayer && mask >= 0 && mask < (meta.masks?.areas.length ?? 0);
+  const joint = !ofLayer && !masked;
   const chosen = head < 0 || head >= heads ? [...Array(heads).keys()] : [head];
   const attentionAt = (h: number, i: number) => attention[(layer * heads + h) * maps.length + i];
-  const shown = joint
-    ? maps
-    : maps.map((_, i) => chosen.reduce((sum, h) => sum + attentionAt(h, i), 0) / chosen.length);
+  let shown = maps;
+  if (masked) shown = masks.subarray(mask * maps.length, (mask + 1) * maps.length);
+  if (ofLayer) shown = maps.map((_, i) => chosen.reduce((sum, h) => sum + attentionAt(h, i), 0) / chosen.length);
   const blurred = smooth(shown, grid, sigma);
   const top = blurred.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const values = blurred.map((value) => value / (top || 1));

@@ -60,6 +60,18 @@ export interface Notice {
   code: string;
 }
 
+/** Masks that keep the prediction, in rising order of their areas. */
+export interface MaskFacts {
+  /** Share of the clip that each mask shows. */
+  areas: number[];
+  /** Probability of the class if the model sees the mask's part only. */
+  probabilities: number[];
+  /** Probability of the class for the whole clip. */
+  clip_probability: number;
+  /** Index of the smallest mask that keeps the class; `null` if none does. */
+  smallest: number | null;
+}
+
 /** The trait `_meta`. Times are in seconds, frames are source frames, lengths are pixels of the source frame. */
 export interface Meta {
   schema: number;
@@ -75,6 +87,7 @@ export interface Meta {
   scale: number;
   signed: boolean;
   attention: [layers: number, heads: number] | null;
+  masks: MaskFacts | null;
   labels: string[];
   probabilities: number[];
   /** The values of a regression, which has no probabilities. */
@@ -145,6 +158,8 @@ export interface Payload {
   times: Float64Array;
   /** `(L, H, S, h, w)`, empty if there is none. */
   attention: Float32Array;
+  /** `(A, S, h, w)`, the visible share of each cell; empty if there are no masks. */
+  masks: Float32Array;
   /** `(R, 2)`, half-open runs of mask pixels, counted row by row. */
   groundTruth: Int32Array;
   /** Colormaps by name, RGB `(256, 3)`. */
@@ -183,6 +198,7 @@ export function readPayloads(model: Model): Payload[] {
       temporalSigned: temporal.subarray(slices),
       times: new Float64Array(copyBytes(bytes("times"))),
       attention: halfToFloat32(bytes("attention")),
+      masks: halfToFloat32(bytes("masks")),
       groundTruth: new Int32Array(copyBytes(bytes("ground_truth"))),
       colormaps: new Map(meta.colors.map((name, i) => [name, colors.subarray(768 * i, 768 * (i + 1))])),
     };

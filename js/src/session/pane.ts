@@ -119,7 +119,10 @@ export function createPane(initial: Payload, state: State, canFetch: boolean, ot
   const position = same?.position ?? computed(ownPosition);
   const payload = signal(initial);
   const meta = computed(() => payload.value.meta);
-  const heat = computed(() => computeHeat(payload.value, state.layer.value, state.head.value, state.smooth.value));
+  const heat = computed(() => {
+    const choice = { layer: state.layer.value, head: state.head.value, mask: state.mask.value };
+    return computeHeat(payload.value, choice, state.smooth.value);
+  });
   const colormap = computed(() => {
     const chosen = state.colormap.value;
     if (heat.value.signed) return DIVERGING;

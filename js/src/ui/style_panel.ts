@@ -3,6 +3,7 @@
 import type { Signal } from "@preact/signals-core";
 import { DIVERGING, SLIDERS } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
+import type { MaskFacts } from "../host/payload.js";
 import type { Session } from "../session/session.js";
 import { colorbar } from "./colorbar.js";
 import { button, fillOptions, h, percent } from "./dom.js";
@@ -73,6 +74,26 @@ export function stylePanel(session: Session): HTMLElement {
     return element;
   };
 
+  /** A menu of the masks, and what the model says if it sees only the chosen one. */
+  const maskSelect = () => {
+    const facts = () => meta.value.masks;
+    const name = (area: number, i: number) =>
+      [`${i}`, `${percent(area)} of the clip${i === facts()?.smallest ? " ✓" : ""}`] as const;
+    const options = () => [["-1", "all together"] as const, ...(facts()?.areas ?? []).map(name)];
+    const set = (chosen: string) => {
+      state.mask.value = Number(chosen);
+    };
+    const menu = select("Mask", options, () => (facts() ? state.mask.value : -1), set);
+    const caption = h("p", { class: "staa-quiet" });
+    const element = h("div", {}, menu, caption);
+    watch(until, () => {
+      const masks = facts();
+      element.hidden = !masks || layer.value >= 0;
+      if (masks) caption.textContent = describeMask(masks, state.mask.value, meta.value.labels[meta.value.target]);
+    });
+    return element;
+  };
+
   const optionButtons = <T>(label: string, value: Signal<T>, ...options: [value: T, text: string][]) => {
     const buttons = options.map(([option, text]) => {
       const click = () => {
@@ -100,6 +121,7 @@ export function stylePanel(session: Session): HTMLElement {
     colorbar(session),
     attentionSelect("Map", layer, () => `all layers (${meta.value.method})`, "layer", 0),
     attentionSelect("Head", head, () => "mean of all heads", "head", 1),
+    maskSelect(),
     slider("Opacity", "opacity", tooltip("Opacity of the heat map", "opacity")),
     slider("Threshold", "threshold", "Share of the clip’s cells that are hidden, the weakest first", auto),
     slider("Gamma", "gamma", "Exponent of the map: above 1 it sharpens, below 1 it flattens"),
@@ -122,4 +144,15 @@ export function stylePanel(session: Session): HTMLElement {
     session.panes.all.some(({ cropped }) => cropped) &&
       optionButtons("Outside the crop", state.dim_outside, [false, "show"], [true, "dim"]),
   );
+}
+
+/** What the model says if it sees only a mask's part of the clip, or, for all masks together, which mask suffices. */
+function describeMask({ areas, probabilities, clip_probability, smallest }: MaskFacts, at: number, label: string) {
+  const whole = `${label} is ${percent(clip_probability)} likely for the whole clip`;
+  if (at >= 0 && at < areas.length) {
+    const kept = at === smallest ? " It is the smallest mask that keeps the class." : "";
+    return `The model sees only this part: ${percent(probabilities[at])} likely; ${whole}.${kept}`;
+  }
+  if (smallest === null) return `No mask keeps the class; ${whole}.`;
+  return `Mean of the masks. ${percent(areas[smallest])} of the clip keep the class; ${whole}.`;
 }

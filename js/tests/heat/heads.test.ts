@@ -48,7 +48,7 @@ it("draws one pixel per cell, the first layer lowest and the means apart, each s
     const expected = new Uint8ClampedArray(pixels.length);
     for (let layer = 0; layer < L; layer++) {
       for (let head = 0; head <= H; head++) {
-        const { values } = computeHeat(one, layer, head < H ? head : -1);
+        const { values } = computeHeat(one, { layer, head: head < H ? head : -1 });
         for (let cell = 0; cell < CELLS; cell++) {
           const [a, b] = [values[moment.from * CELLS + cell], values[moment.to * CELLS + cell]];
           const x = head * (COLUMNS + 1) + (head === H ? 2 : 0) + (cell % COLUMNS);

@@ -34,7 +34,7 @@ describe.each(cases)("statistics of $name maps", ({ maps, kept, hidden, shape, s
     expect(alive).toEqual(kept);
   });
   it("draw no cell that is hidden, and the strongest in full", () => {
-    const heat = computeHeat(payload(Float32Array.from(maps), shape), -1, -1);
+    const heat = computeHeat(payload(Float32Array.from(maps), shape), { layer: -1, head: -1 });
     const cutoff = hiddenMagnitude(heat.sorted, dynamicThreshold(heat.values));
     const colors = palette({ colorTable: grey, opacity: 1, cutoff, gamma: 1, signed: heat.signed });
     const levels = [...heat.values].map((value) => (heat.signed ? (value + 1) / 2 : value) * (LEVELS - 1));
@@ -50,7 +50,7 @@ describe.each(cases)("statistics of $name maps", ({ maps, kept, hidden, shape, s
         1e-5 * Math.max(1, ...expected),
       );
     }
-    const values = computeHeat(payload(maps32, shape), -1, -1, 0.7);
+    const values = computeHeat(payload(maps32, shape), { layer: -1, head: -1 }, 0.7);
     const cut = hiddenMagnitude(values.sorted, dynamicThreshold(values.values));
     const powered = values.values.map((value) => (Math.abs(value) > cut ? Math.abs(value) ** 1.75 : 0));
     expect(maxDifference(powered, refined)).toBeLessThan(1e-3);
@@ -72,7 +72,7 @@ describe("computeHeat", () => {
   const maps = Float32Array.of(0, 1, 0, 0, 0, 0, 0, 0.25);
   const heads = Float32Array.from({ length: 16 }, (_, i) => (i < 8 ? maps[i] : 0.5));
   it("gives the share of each slice of the blurred maps, and keeps the scale", () => {
-    const { temporal, scale, values } = computeHeat(payload(maps, [2, 2, 2]), -1, -1, 0.7);
+    const { temporal, scale, values } = computeHeat(payload(maps, [2, 2, 2]), { layer: -1, head: -1 }, 0.7);
     const blurred = smooth(maps, [2, 2, 2], 0.7);
     const top = Math.max(...blurred);
     expect(scale).toBeCloseTo(2 * top, 6);
@@ -83,17 +83,17 @@ describe("computeHeat", () => {
   });
   it("gives signed maps absolute and signed shares", () => {
     const signed = Float32Array.of(1, 0, 0, 0, -1, -1, 0, 0);
-    const { temporal, temporalSigned } = computeHeat(payload(signed, [2, 2, 2]), -1, -1, 0.1);
+    const { temporal, temporalSigned } = computeHeat(payload(signed, [2, 2, 2]), { layer: -1, head: -1 }, 0.1);
     expect([...temporal].map((share) => share.toFixed(4))).toEqual(["0.3333", "0.6667"]);
     expect([...temporalSigned].map((share) => share.toFixed(4))).toEqual(["0.3333", "-0.6667"]);
   });
   it("shows one head, or the mean of all", () => {
     const one = payload(maps, [2, 2, 2], [1, 2, heads]);
-    expect([...computeHeat(one, 0, 0).values]).toEqual([...maps]);
-    expect([...computeHeat(one, 0, -1).values].map((value) => Number(value.toFixed(4)))).toEqual(
+    expect([...computeHeat(one, { layer: 0, head: 0 }).values]).toEqual([...maps]);
+    expect([...computeHeat(one, { layer: 0, head: -1 }).values].map((value) => Number(value.toFixed(4)))).toEqual(
       [0.25, 0.75, 0.25, 0.25, 0.25, 0.25, 0.25, 0.375].map((value) => Number((value / 0.75).toFixed(4))),
     );
-    expect(computeHeat(one, 0, 1).temporal[0]).toBe(0.5);
+    expect(computeHeat(one, { layer: 0, head: 1 }).temporal[0]).toBe(0.5);
   });
 });
 

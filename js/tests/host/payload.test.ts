@@ -89,13 +89,29 @@ describe("the payload", () => {
   });
 
   it("scales a layer to its maximum in the clip, with shares of slices", () => {
-    const heat = computeHeat(payload, 1, -1);
+    const heat = computeHeat(payload, { layer: 1, head: -1 });
     expect([...heat.values]).toEqual([8, 9, 10, 11, 12, 13, 14, 15].map((value) => Math.fround(value / 15)));
     expect(heat.temporal[0]).toBeCloseTo(38 / 92);
     expect(heat.signed).toBe(false);
   });
+  it("shows a mask in place of the maps, unless a layer is shown", () => {
+    expect(payload.meta.masks).toEqual({
+      areas: [0.1, 0.25],
+      probabilities: [0.15, 0.6],
+      clip_probability: 0.9,
+      smallest: 1,
+    });
+    const heat = computeHeat(payload, { layer: -1, head: -1, mask: 1 });
+    expect([...heat.values]).toEqual([0, 0, 0.5, 0.25, 1, 0, 0, 0]);
+    expect(heat.temporal[1]).toBeCloseTo(1 / 1.75);
+    expect(heat.signed).toBe(false);
+    expect(computeHeat(payload, { layer: 1, head: -1, mask: 1 })).toEqual(computeHeat(payload, { layer: 1, head: -1 }));
+    expect(computeHeat(payload, { layer: -1, head: -1, mask: 2 })).toEqual(
+      computeHeat(payload, { layer: -1, head: -1 }),
+    );
+  });
   it("interpolates between the maps of two slices", () => {
-    const heat = computeHeat(payload, -1, -1);
+    const heat = computeHeat(payload, { layer: -1, head: -1 });
     expect([...mapAt(heat, { from: 0, to: 1, mix: 0.5 })]).toEqual([0.5, 0.125, -0.21875, -0.0625]);
   });
 });
