@@ -61,6 +61,9 @@ _HOMES = {
     "wrap_model": "models",
 }
 
+debug = False
+"""Whether a notebook shows the whole traceback of this package's errors."""
+
 __all__ = ["__version__", "cache", *sorted(_HOMES)]  # pyright: ignore[reportUnsupportedDunderAll]
 
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import linecache
 import re
-from collections.abc import Iterable
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
+from pathlib import Path
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that control a terminal, turn the direction of text or cannot be written; not tabs and line feeds."""
 
 
+_PACKAGE = str(Path(__file__).parent)
+_MAX_USER_LINES = 3
+"""Maximum number of lines of the user's code in a short traceback."""
+
+
 class StaaError(Exception):
     """Base class of all errors of this package.
 
-    Characters that control a terminal or the direction of text, such as in the name of a file, are escaped.
+    A notebook shows the type, the message, the hint and the user's own line; with ``staa_widgets.debug = True`` it
+    shows the whole traceback. Characters that control a terminal or the direction of text are escaped.
 
     Parameters
     ----------
@@ -24,13 +34,67 @@ class StaaError(Exception):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        message, hint = (_UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text) for text in (message, hint))
+        message, hint = map(_escape, (message, hint))
         super().__init__(message, hint)
         self.message = message
         self.hint = hint
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
+
+    @property
+    def _render_traceback_(self) -> Callable[[], list[str]]:
+        """Function by which IPython renders the error; with ``staa_widgets.debug`` missing, and IPython shows all."""
+        if getattr(sys.modules["staa_widgets"], "debug", False):
+            raise AttributeError("_render_traceback_")
+        return lambda: list(_short_traceback(self))
+
+
+def _short_traceback(error: StaaError) -> Iterator[str]:
+    """Yield the lines that a notebook shows of an error: its type, message, hint, the user's lines and causes."""
+    yield f"{type(error).__name__}: {error.message}"
+    if error.hint:
+        yield error.hint
+    for place, line in _user_lines(error):
+        yield f"{place}: {line}" if line else place
+    stated, cause = str(error), error.__cause__
+    while cause is not None:
+        text = _escape(str(cause).strip().split("\n")[0])
+        # A missing file, say, is what the error itself states.
+        is_same = isinstance(cause, OSError) and isinstance(error, type(cause))
+        if text and text not in stated and not is_same:
+            yield f"Cause: {type(cause).__name__}: {text}"
+            stated += text
+        cause = cause.__cause__
+    yield "For the whole traceback: staa_widgets.debug = True, then run this again."
+
+
+def _user_lines(error: StaaError) -> list[tuple[str, str]]:
+    """Return place and text of the last lines of the user's code before the package was entered."""
+    lines: list[tuple[str, str]] = []
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        name = frame.f_code.co_filename
+        if name.startswith(_PACKAGE):
+            break
+        if f"{Path('site-packages', 'IPython')}" in name or "<frozen " in name:
+            continue
+        line = linecache.getline(name, number, frame.f_globals).strip()
+        lines.append((f"{_name_of_code(name)}, line {number}", _escape(line)))
+    return lines[-_MAX_USER_LINES:]
+
+
+def _name_of_code(name: str) -> str:
+    """Return the name of a file for readers: ``Cell In[3]`` for a cell of a notebook."""
+    interactive = sys.modules.get("IPython")
+    shell = interactive.get_ipython() if interactive is not None else None
+    if shell is not None and (words := shell.compile.format_code_name(name)):
+        return " ".join(words)
+    return f"File {_escape(name)}"
+
+
+def _escape(text: str) -> str:
+    """Return text in which characters that control a terminal or the direction of text are escaped."""
+    return _UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 class VideoError(StaaError, ValueError):
