@@ -12,6 +12,7 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from staa_widgets.errors import CancelledError
+from staa_widgets.explanation.comparison import MAX_PANES
 from staa_widgets.explanation.exports import ExportFormat
 from staa_widgets.export.table import CSV_COLUMNS
 from staa_widgets.methods.postprocess import LEAST_HIDDEN, MOST_HIDDEN
@@ -25,7 +26,7 @@ from staa_widgets.widget.payload import SCHEMA
 from staa_widgets.widget.payload_traits import PAYLOAD_TRAITS
 from staa_widgets.widget.protocol import ARGUMENTS, MESSAGE_VERSION
 from staa_widgets.widget.setting_types import NameFrom, NumberBetween, Setting
-from staa_widgets.widget.settings import COMPARISON_VIEW, SETTINGS, Settings
+from staa_widgets.widget.settings import SETTINGS, Settings
 
 GENERATED = Path(__file__).parent / "src" / "core" / "generated.ts"
 
@@ -49,6 +50,7 @@ def generated_text() -> str:
         constant("MESSAGE_VERSION", MESSAGE_VERSION, "Version of the messages between a page and the kernel."),
         constant("PAYLOAD_TRAITS", PAYLOAD_TRAITS, "Traits that carry the explanations; they are set together."),
         constant("MAX_FRAMES", MAX_FRAMES, "Maximum number of frames in one answer."),
+        constant("MAX_PANES", MAX_PANES, "Largest number of panes."),
         constant("CANCELLED", CancelledError.__name__, "Type of the error of a request that was cancelled."),
         constant("PATCH_METHOD", PATCH_METHOD, "Method that shows where the attention of one patch goes."),
         constant("DIVERGING", DIVERGING, "Name of the colormap of signed maps."),
@@ -64,7 +66,6 @@ def generated_text() -> str:
         ),
         constant("BACKGROUND", css_color(BACKGROUND), "Color of the background where an explanation has no preview."),
         constant("BACKGROUND_MAX_SIDE", BACKGROUND_MAX_SIDE, "Longer side of that background in pixels."),
-        constant("COMPARISON_VIEW", COMPARISON_VIEW, "View of a new player with several panes."),
         f"{doc_comment('Operation that a page can request from the kernel.')}export type Op = {union(ARGUMENTS)};\n",
         f"{doc_comment('Files that the kernel makes, by format.')}export const KERNEL_FORMATS = "
         f"{object_literal({name: format_words(row) for name, row in KERNEL_FORMATS.items()})} as const;\n",

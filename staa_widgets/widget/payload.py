@@ -17,6 +17,7 @@ from staa_widgets.render.colormaps import COLORMAPS
 from staa_widgets.utils.canonical import to_json_value
 from staa_widgets.utils.files import file_stem
 from staa_widgets.utils.text import drop_direction_controls
+from staa_widgets.widget.cost_estimate import estimate_seconds
 from staa_widgets.widget.run_details import run_details
 from staa_widgets.widget.score_card import explanation_cost, format_cost, is_class_specific, score_card
 
@@ -142,6 +143,8 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
                     "class_specific": method.class_specific,
                     "group": method.group,
                     "cost": format_cost(explanation_cost(e, method.name)),
+                    "passes": explanation_cost(e, method.name),
+                    "seconds": estimate_seconds(e, method.name),
                 }
                 for method in sorted(METHODS.values(), key=lambda method: _GROUPS.index(method.group))
                 if _supports_method(e, method) and not method.exploratory

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from staa_widgets.engine.explain import answer_request
 from staa_widgets.engine.request import ExplainRequest, find_request, request_of, transfer_request
+from staa_widgets.errors import PlayerError
 from staa_widgets.explanation.explanation import Explanation, same_clip
 from staa_widgets.methods.registry import METHODS
 from staa_widgets.render.compositor import peak_frame
@@ -23,7 +24,7 @@ from staa_widgets.widget.panes import PaneInput, as_panes, pack_traits
 from staa_widgets.widget.patch import previous_content
 from staa_widgets.widget.payload_traits import PayloadTraits
 from staa_widgets.widget.service import Service
-from staa_widgets.widget.settings import COMPARISON_VIEW, SETTINGS, refuse_unknown_names
+from staa_widgets.widget.settings import SETTINGS, refuse_unknown_names
 from staa_widgets.widget.thread_safe import trait_lock
 from staa_widgets.widget.worker import Operation
 
@@ -110,8 +111,6 @@ class Player(PayloadTraits, DerivedTraits):
         self._frame_stream = FrameStream()
         self._cards: dict[Any, Any] = {}
         self._service = Service(self)
-        if others:
-            settings = {"view": COMPARISON_VIEW, **settings}
         patch = settings.pop("patch", None)
         super().__init__(**self._pack_traits(self._contents), **settings)
         # ipywidgets creates this layout but does not close it with the widget; `close` does this.
@@ -244,10 +243,29 @@ class Player(PayloadTraits, DerivedTraits):
         return self._contents[self.pane if pane is None else pane].change_request(method, target, params)
 
     def show_result(self, explanation: Explanation, request: ExplainRequest | None, pane: int) -> None:
-        """Show an explanation in a pane, and keep the request that produced it."""
+        """Show an explanation in a pane, and keep its request; the pane after the last one is a new one."""
         # The lock also covers reading the current contents, because the worker may replace another pane meanwhile.
         with trait_lock():
-            self._replace_pane(PaneContent(self._given_ground_truth.add_to(explanation), request), pane)
+            content = PaneContent(self._given_ground_truth.add_to(explanation), request)
+            if pane < len(self._contents):
+                self._replace_pane(content, pane)
+            else:
+                with self.hold_sync():
+                    self._set_panes((*self._contents, content), [*self._previous, None], len(self._contents))
+                    # Show all panes.
+                    self.set_trait("view", "auto")
+
+    def close_pane(self, pane: int) -> None:
+        """Close one of several panes; raises `PlayerError` if it is the only one."""
+        with trait_lock():
+            if len(self._contents) == 1:
+                raise PlayerError("The player has only one pane.", "Show another explanation in it: player.show(…).")
+            pane = SETTINGS["pane"].validate(self, pane)
+            self._service.stop("A pane was closed.", "compute")
+            others = [i for i in range(len(self._contents)) if i != pane]
+            active = min(self.pane - (self.pane > pane), len(others) - 1)
+            contents = tuple(self._contents[i] for i in others)
+            self._set_panes(contents, [self._previous[i] for i in others], active)
 
     # Traits.
 
@@ -266,16 +284,23 @@ class Player(PayloadTraits, DerivedTraits):
         if another_clip:
             self._cards = {}
         contents = (*self._contents[:pane], content, *self._contents[pane + 1 :])
-        traits = self._pack_traits(contents)
-        first_frame = peak_frame(explanation, every_frame=content.request is not None)
-        previous = previous_content(current, self._previous[pane], explanation)
+        previous = [*self._previous]
+        previous[pane] = previous_content(current, self._previous[pane], explanation)
+        self._set_panes(contents, previous, self.pane)
+
+    def _set_panes(self, contents: tuple[PaneContent, ...], previous: list[PaneContent | None], active: int) -> None:
+        """Show these contents, and make one of them the active pane."""
+        traits, first = self._pack_traits(contents), contents[0]
+        another_clip = not same_clip(self._contents[0].explanation, first.explanation)
+        first_frame = peak_frame(first.explanation, every_frame=first.request is not None)
         with self.hold_sync(), self.hold_trait_notifications():
             self._contents = contents
-            self._previous[pane] = previous
+            self._previous = previous
+            self.set_trait("pane", active)
             for name, value in traits.items():
                 self.set_trait(name, value)
             self._update_active_traits()
-            if pane == 0 and another_clip:
+            if another_clip:
                 self.set_trait("selection", None)
                 self.set_trait("frame", first_frame)
             for name in ("layer", "head", "mask"):

@@ -20,6 +20,7 @@ MESSAGE_VERSION = 2
 ARGUMENTS: Mapping[str, Mapping[str, type]] = {
     "hello": {},
     "compute": {"method": str, "params": dict, "target": int, "pane": int},
+    "close_pane": {"pane": int},
     "frames": {"first": int, "count": int, "pane": int},
     "export": {"format": str, "settings": dict, "pane": int},
     "traceback": {"key": str},

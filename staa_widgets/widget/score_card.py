@@ -26,7 +26,17 @@ SCORES: Mapping[str, str] = {
     "average_precision": "average precision",
     "temporal_auc": "temporal AUC",
 }
-"""Headings of the metrics on the card, by name."""
+"""Headings of the metrics in the score table, by name."""
+
+DEFINITIONS: Mapping[str, str] = {
+    "pointing": "1 if the strongest cell of the clip lies on the action, else 0.",
+    "mass": "Share of the attribution that lies on the action.",
+    "mass_equal_entropy": "Share of the attribution on the action, after all maps were made equally concentrated, so "
+    "that a sharper map has no advantage.",
+    "average_precision": "How well the map ranks cells on the action above the others; 1 is a perfect ranking.",
+    "temporal_auc": "Probability that a slice with the action has a larger share than one without; 0.5 is guessing.",
+}
+"""Definitions of these metrics for readers."""
 
 PRIORS: tuple[Callable[[tuple[int, int, int]], NDArray[np.float32]], ...] = (
     controls.center,
@@ -79,6 +89,7 @@ def score_card(explanation: Explanation) -> dict[str, Any] | None:
         "scores": [
             {
                 "name": SCORES[name],
+                "definition": DEFINITIONS[name],
                 "value": _finite_or_none(scores[name]),
                 "chance": _finite_or_none(chance[name]),
                 "prior": _finite_or_none(max(prior[name] for prior in priors)),

@@ -32,11 +32,8 @@ from staa_widgets.widget.setting_types import (
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
 
-VIEWS = ("overlay", "side", "wipe", "difference", "grid")
-"""Arrangements of the panes."""
-
-COMPARISON_VIEW = "grid"
-"""The arrangement of a new player with several panes."""
+VIEWS = ("auto", "overlay", "side", "wipe", "difference", "grid")
+"""Arrangements of the panes; ``"auto"`` shows all panes, and a single one beside its frame if that fills the room."""
 
 
 class Settings(HasTraits):
@@ -83,7 +80,10 @@ class Settings(HasTraits):
     time_interpolation = Setting(
         DEFAULT_STYLE.time_interpolation, NameFrom(CHOICES["time_interpolation"]), "Interpolation between slices."
     )
-    view = Setting("overlay", NameFrom(VIEWS), "Arrangement of the panes.")
+    view = Setting(
+        "auto", NameFrom(VIEWS), "Arrangement of the panes; auto shows all panes, or one as large as possible."
+    )
+    share_scale = Setting(False, TrueOrFalse(), "Whether the colors of all panes have one scale.")  # noqa: FBT003
     pane = Setting(0, parse_pane, "Index of the active pane.")
     dim_outside = Setting(
         DEFAULT_STYLE.dim_outside, TrueOrFalse(), "Whether to darken the parts of the frame that the model did not see."
@@ -137,5 +137,4 @@ def check_settings(explanations: Sequence[Explanation], settings: Mapping[str, A
     # `patch` cannot be set here: it follows from the explanation.
     refuse_unknown_names(settings, [name for name in SETTINGS if name != "patch"], caller)
     host: Any = SimpleNamespace(explanations=tuple(explanations))
-    defaults = {"view": COMPARISON_VIEW} if len(explanations) > 1 else {}
-    return {name: SETTINGS[name].validate(host, value) for name, value in {**defaults, **settings}.items()}
+    return {name: SETTINGS[name].validate(host, value) for name, value in settings.items()}

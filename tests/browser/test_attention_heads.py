@@ -16,7 +16,7 @@ from staa_widgets.render.compositor import draw_frame
 from staa_widgets.render.heat import compute_heat
 from staa_widgets.render.style import HeatStyle
 from tests.helpers.barcodes import FIRST, barcode_explanation
-from tests.helpers.chromium import read_canvas, read_picture, wait_for_frame
+from tests.helpers.chromium import open_more, read_canvas, read_picture, wait_for_frame
 from tests.helpers.page_kernel import PageKernel
 from tests.helpers.paths import AXE
 
@@ -43,7 +43,7 @@ def expected_thumbnails(e: Explanation, frame: int, table: str = "inferno") -> N
 def read_thumbnails(page: Page, e: Explanation) -> NDArray[np.uint8]:
     """The thumbnails of all layers and heads, cut out of the canvas."""
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    image = read_canvas(page.locator(".staa-board canvas"))
+    image = read_canvas(page.locator(".staa-board-heat"))
     assert e.attention is not None
     layers, heads, _, rows, columns = e.attention.shape
     lefts = [head * (columns + 1) + 2 * (head == heads) for head in range(heads + 1)]
@@ -72,6 +72,7 @@ def test_thumbnails_show_the_maps_of_the_slice_and_a_click_selects_one(
     last = int(page.get_by_role("slider", name="Frame").get_attribute("aria-valuenow") or 0)
     np.testing.assert_array_equal(read_thumbnails(page, e), expected_thumbnails(e, last))
     assert (expected_thumbnails(e, FIRST) != expected_thumbnails(e, last)).any()
+    open_more(page)
     page.get_by_label("Colormap").select_option("viridis")
     np.testing.assert_array_equal(read_thumbnails(page, e), expected_thumbnails(e, last, "viridis"))
     page.get_by_label("Colormap").select_option("inferno")
@@ -120,7 +121,10 @@ def test_thumbnails_are_reached_by_keys_and_named(open_page: Callable[[Explanati
     assert [violation["id"] for violation in report["violations"]] == []
     page.keyboard.press("Enter")
     expect(page.get_by_label("Head", exact=True)).to_have_value("1")
-    expect(page.locator(".staa-heads .staa-trim")).to_have_text(f"layer 3, head 2, {peak_words}")
+    shown = compute_heat(e, HeatStyle(layer=2, head=1)).temporal[0]
+    number = f"{100 * shown:.1f}" if shown < 0.0995 else f"{100 * shown:.0f}"
+    words = f"layer 3, head 2, {peak_words}, {number} % of its attention in this slice"
+    expect(page.locator(".staa-heads .staa-trim")).to_have_text(words)
     page.keyboard.press("End")
     page.keyboard.press("Space")
     expect(page.get_by_label("Head", exact=True)).to_have_value("-1")
@@ -145,6 +149,7 @@ def test_the_chart_follows_the_blur_but_not_threshold_gamma_or_opacity(
 ) -> None:
     e = barcode_explanation()
     page = open_page(e)
+    open_more(page)
     for label, value in (("Threshold", "0.8"), ("Gamma", "2"), ("Opacity", "0.3")):
         page.get_by_role("slider", name=label).fill(value)
     np.testing.assert_allclose(chart_shares(page), e.temporal, atol=1e-3)
@@ -269,7 +274,7 @@ def test_failed_patch_is_shown_and_back_works_without_a_kernel(
     expect(page.get_by_text("kernel stopped")).to_be_visible()
     page.get_by_role("button", name="Back").click()
     expect(page.locator(".staa-patch-mark")).to_be_hidden()
-    expect(page.locator(".staa-head")).to_contain_text("jump · method staa")
+    expect(page.locator(".staa-head")).to_contain_text("jump · method STAA")
     page.locator(".staa-root").press("End")
 
 

@@ -72,10 +72,14 @@ def test_panes_share_one_axis_one_scale_and_one_readout(page: Page, tmp_path: Pa
     assert below["y"] + below["height"] <= 900
     # Hovering reads the values of all panes at that time.
     page.mouse.move(*plot_point(plot, 0.01, 30))
-    readout = page.locator(".staa-value")
-    words = [f"{name} {100 * e.temporal[0]:.1f} %" for name, e in zip(("staa", "rollout"), panes, strict=False)]
-    for word in words:
-        expect(readout).to_contain_text(word)
+    readings = plot.locator(".staa-reading")
+    expect(readings).to_have_count(4)
+    for reading, e in zip(readings.all(), panes, strict=False):
+        share = 100 * e.temporal[0]
+        expect(reading).to_have_text(f"{share:.1f} %" if share < 9.95 else f"{share:.0f} %")
+    # Each row is high enough, and its reading stays in its place.
+    tops = [box["y"] for box in (reading.bounding_box() for reading in readings.all()) if box]
+    assert min(np.diff(tops)) >= 56
     expect(plot.locator(".staa-hovered")).to_have_count(4)
     # A click on a name makes its pane active; the summary describes the active pane.
     plot.get_by_role("button", name="rollout").click()

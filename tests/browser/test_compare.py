@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,11 +17,19 @@ from playwright.sync_api import Locator, Page, expect
 
 from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.methods.registry import method_title
 from staa_widgets.render.compositor import draw_frame
 from staa_widgets.widget.panes import pack_panes
 from tests.helpers.barcode_ground_truth import explanation_with_truth
 from tests.helpers.barcodes import FIRST, LAST, barcode_explanation, bit_rectangles, reference_overlay
-from tests.helpers.chromium import frame_slider, read_canvas, read_frame_without_heat, read_picture, wait_for_frame
+from tests.helpers.chromium import (
+    frame_slider,
+    open_more,
+    read_canvas,
+    read_frame_without_heat,
+    read_picture,
+    wait_for_frame,
+)
 from tests.helpers.page_kernel import PageKernel
 from tests.helpers.paths import AXE
 
@@ -80,14 +89,6 @@ def bounding_boxes(page: Page, selector: str) -> list[dict[str, float]]:
     return [{name: float(box[name]) for name in ("x", "y", "width", "height")} for box in boxes if box]
 
 
-def page_positions(page: Page, selector: str) -> str:
-    """Positions of elements in the page, independent of scrolling."""
-    return page.locator(selector).evaluate_all("""all => JSON.stringify(all.map((one) => {
-      const { x, y, width, height } = one.getBoundingClientRect();
-      return [x, y + scrollY, width, height];
-    }))""")
-
-
 # Steps through the clip by key and reads the barcode of every pane once all show the expected frames.
 WALK = """async ([cells, expected]) => {
   const root = document.querySelector('.staa-root');
@@ -145,6 +146,7 @@ def test_method_class_and_details_are_those_of_the_active_pane(open_page: Open) 
     panes = [e, other(e, target=1), other(e, 2, method="motion_energy", model_id="another")]
     page = open_page(panes)
     names = list(Comparison.of(*panes))
+    names = [name.replace("_", " ") for name in names]
     assert page.locator(".staa-tab").all_inner_texts() == names
     pressed = page.locator(".staa-tab[aria-pressed=true]")
     facts = page.locator(".staa-details")
@@ -152,7 +154,7 @@ def test_method_class_and_details_are_those_of_the_active_pane(open_page: Open) 
 
     def expect_active(i: int) -> None:
         expect(pressed).to_have_text(names[i])
-        expect(page.locator(".staa-method b").first).to_have_text(panes[i].method)
+        expect(page.locator(".staa-method b").first).to_have_text(method_title(panes[i].method))
         expect(page.locator(".staa-target .staa-trim")).to_have_text(panes[i].labels[panes[i].target])
         expect(facts).to_contain_text(panes[i].model_id)
 
@@ -185,7 +187,11 @@ def test_nothing_moves_and_nothing_overflows_in_any_view(open_page: Open, page: 
         for _ in range(4):
             page.keyboard.press("p")
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            places.append((name == "all", page_positions(page, ".staa-transport, .staa-stage")))
+            # The stage is as wide as its pictures; its top and all that is below it stay where they are.
+            transport, stage = (bounding_boxes(page, f".staa-{part}")[0] for part in ("transport", "stage"))
+            scroll = page.evaluate("scrollY")
+            tops = [round(box["y"] + scroll, 1) for box in (transport, stage)]
+            places.append((name == "all", json.dumps([*tops, transport["x"], transport["width"]])))
         if name == "all":
             across = [box["x"] for box in bounding_boxes(page, "canvas")]
             assert len({round(x / 20) for x in across}) >= (1 if width < 480 else 2)
@@ -194,8 +200,9 @@ def test_nothing_moves_and_nothing_overflows_in_any_view(open_page: Open, page: 
                 assert stage["x"] - 0.5 <= box["x"]
                 assert box["x"] + box["width"] <= stage["x"] + stage["width"] + 0.5
                 assert box["y"] + box["height"] <= stage["y"] + stage["height"] + 0.5
-    # On narrow pages the grid stacks the panes and is higher than the other views.
-    assert len({place for together, place in places if width >= 480 or not together}) == 1
+    # The grid is as high as its pictures, all other views as high as one large picture.
+    for grid in (False, True):
+        assert len({place for together, place in places if together == grid}) == 1
 
 
 def test_wipe_divides_two_panes(open_page: Open, page: Page) -> None:
@@ -260,7 +267,7 @@ def read_png(png: bytes) -> NDArray[np.uint8]:
 def test_wipe_of_one_pane_divides_frame_and_heat(open_page: Open) -> None:
     page = open_page(barcode_explanation())
     page.get_by_role("button", name="wipe").click()
-    assert page.locator(".staa-corner:visible").all_inner_texts() == ["frame", "staa"]
+    assert page.locator(".staa-corner:visible").all_inner_texts() == ["frame", "STAA"]
     plain, heated = read_canvas(page.get_by_label("Frame without heat map")), read_picture(page)
     assert (plain != heated).any()
     page.keyboard.down("o")
@@ -310,6 +317,7 @@ def test_difference_equals_the_overlay_drawn_in_numpy(open_page: Open, grid: str
         page.keyboard.press("ArrowRight")
     wait_for_frame(page, FIRST + frame)
     plain = read_frame_without_heat(page)
+    open_more(page)
     subtract, box = expected_difference(e, second)
     pairs = {
         tuple(int(np.searchsorted(one.spans[:, 0], time, "right")) - 1 for one in (e, second))
@@ -393,14 +401,15 @@ def test_a_hovered_position_is_marked_in_all_panes_of_its_clip(open_page: Open) 
     expect(readouts).to_have_count(0)
 
 
-def test_score_cards_cover_all_panes_of_the_clip(open_page: Open) -> None:
+def test_the_score_table_covers_all_panes_of_the_clip(open_page: Open) -> None:
     e = explanation_with_truth()
     page = open_page([e, explanation_with_truth(maps=e.maps[::-1].copy(), method="rollout", params={}), another_clip()])
-    heads = page.locator(".staa-cards > li > div:first-child > b")
-    assert heads.all_inner_texts() == ["staa", "rollout"]
-    expect(page.locator(".staa-cards > [aria-current=true]")).to_contain_text("staa")
+    heads = page.locator(".staa-scores tbody th")
+    titles = [method_title("staa"), method_title("rollout")]
+    assert heads.all_inner_texts()[:2] == titles
+    expect(page.locator(".staa-scores [aria-current=true]")).to_contain_text(titles[0])
     page.keyboard.press("p")
-    expect(page.locator(".staa-cards > [aria-current=true]")).to_contain_text("rollout")
+    expect(page.locator(".staa-scores [aria-current=true]")).to_contain_text(titles[1])
     page.keyboard.press("p")
     expect(page.get_by_role("heading", name="Compared with the ground truth")).to_have_count(0)
 
@@ -434,7 +443,7 @@ def test_computing_in_the_second_pane_leaves_the_first(open_player: Callable[...
     page.get_by_label("Method", exact=True).select_option("staa_logit")
     assert kernel.sent_requests("compute")[-1]["args"]["pane"] == 1
     kernel.answer("compute", progress={"done": 1, "total": 4, "label": "forward"})
-    expect(page.locator(".staa-method")).to_contain_text("Pane 2: computing staa_logit for jump")
+    expect(page.locator(".staa-method")).to_contain_text("Pane 2: computing Class-specific STAA for jump")
     expect(page.locator(".staa-tab[data-busy]")).to_have_text("rollout")
     # Another pane can be active during the computation.
     root.press("p")
@@ -444,7 +453,7 @@ def test_computing_in_the_second_pane_leaves_the_first(open_player: Callable[...
     show_panes(page, [e, computed])
     kernel.answer("compute", ok=True, result={"method": "staa_logit", "target": 2})
     expect(page.locator(".staa-tab[data-busy]")).to_have_count(0)
-    assert page.locator(".staa-tab").all_inner_texts() == ["staa", "staa_logit"]
+    assert page.locator(".staa-tab").all_inner_texts() == ["staa", "staa logit"]
     assert page.locator("#first").count() == 1, "the player was not rebuilt"
     after = read_canvases(page)
     np.testing.assert_array_equal(after[0], before[0])

@@ -15,6 +15,7 @@ from tests.helpers.barcodes import FIRST, LAST, barcode_explanation, barcode_pre
 from tests.helpers.chromium import (
     axis_position,
     frame_slider,
+    open_more,
     read_canvas,
     read_frame_without_heat,
     read_picture,
@@ -128,6 +129,7 @@ def test_controls_keep_their_own_keys(open_page: Callable[[Explanation], Page]) 
     frame = frame_slider(page).get_attribute("aria-valuenow")
     page.get_by_role("slider", name="Opacity").press("ArrowLeft")
     expect(page.get_by_role("slider", name="Opacity")).to_have_value("0.74")
+    open_more(page)
     page.get_by_role("button", name="blocks").press("Space")
     expect(page.get_by_role("button", name="Play (Space)")).to_be_visible()
     assert frame_slider(page).get_attribute("aria-valuenow") == frame
@@ -257,4 +259,6 @@ def test_without_pictures_or_layers_the_heat_still_plays(open_page: Callable[[Ex
     wait_for_frame(page, FIRST)
     assert read_picture(page).shape == (180, 320, 3)
     assert (read_picture(page) != read_frame_without_heat(page)).any()
+    open_more(page)
+    expect(page.get_by_label("Colormap", exact=True)).to_be_visible()
     expect(page.get_by_label("Map", exact=True)).to_be_hidden()

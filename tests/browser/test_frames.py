@@ -14,7 +14,7 @@ from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.render.compositor import draw_frame
 from staa_widgets.render.style import HeatStyle
 from tests.helpers.barcodes import BITS, FIRST, barcode_explanation, bit_rectangles
-from tests.helpers.chromium import frame_slider, read_frame_without_heat, read_picture, wait_for_frame
+from tests.helpers.chromium import frame_slider, open_more, read_frame_without_heat, read_picture, wait_for_frame
 
 pytestmark = pytest.mark.browser
 
@@ -117,6 +117,7 @@ def test_canvas_equals_the_overlay_drawn_in_numpy(open_page: Callable[[Explanati
         page.keyboard.press("ArrowRight")
     wait_for_frame(page, FIRST + frame)
     plain = read_frame_without_heat(page)
+    open_more(page)
     for name, settings in STYLES.items():
         if "Outside the crop" in settings and kind == "padded":
             expect(page.get_by_role("button", name="dim")).to_have_count(0)

@@ -1,9 +1,10 @@
-"""Ground truth in an exported page: outline, band in the chart, key, and score cards."""
+"""Ground truth in an exported page: outline, band in the chart, key, and score table."""
 
 from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.widget.payload import pack
-from staa_widgets.widget.score_card import SCORES
+from staa_widgets.widget.score_card import DEFINITIONS, SCORES
 from tests.helpers.barcode_ground_truth import WHEN, WIDTH, explanation_with_truth
 from tests.helpers.barcodes import FIRST, barcode_explanation
 from tests.helpers.chromium import read_canvas, read_picture, save_picture, wait_for_frame
@@ -171,7 +172,7 @@ def three_cards(e: Explanation) -> list[dict[str, Any]]:
     return [card for one in (e, other, flat) for card in pack(one)[0]["cards"]]
 
 
-def test_cards_stand_side_by_side_with_chance_and_cost(
+def test_scores_stand_in_one_table_with_maps_to_beat(
     open_page: Callable[[Explanation], Page], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     e = explanation_with_truth()
@@ -182,28 +183,49 @@ def test_cards_stand_side_by_side_with_chance_and_cost(
         "staa_widgets.widget.panes.pack", lambda _: ({**meta, "cards": json.loads(json.dumps(cards))}, buffers)
     )
     page = open_page(e)
-    items = page.locator(".staa-cards > li")
-    expect(items).to_have_count(3)
-    expect(page.locator(".staa-cards > [aria-current=true]")).to_contain_text("staa")
-    boxes = [items.nth(i).bounding_box() for i in range(3)]
-    assert all(boxes)
-    assert len({box["y"] for box in boxes if box}) == 1, "side by side where there is room"
-    expect(items.nth(1)).to_contain_text("jump, layers=mean")
-    expect(items.nth(2)).to_contain_text("1 forward")
+    table = page.locator(".staa-scores table")
+    rows = table.locator("tbody tr")
+    expect(rows).to_have_count(5)
+    expect(table.locator("[aria-current=true]")).to_contain_text("STAA")
+    assert table.locator("thead th").all_inner_texts() == list(SCORES.values())
+    names = [row.locator("th").inner_text() for row in rows.all()]
+    assert names == ["STAA", "Class-specific STAA jump, layers=mean", cards[2]["title"], "blind guess", "even map"]
+    expect(rows.nth(2).locator("th")).to_have_attribute("title", re.compile("1 forward"))
+
+    def texts(values: list[float]) -> list[str]:
+        return [f"{value:.2f}" for value in values]
+
     for i, card in enumerate(cards):
-        lines = items.nth(i).locator("div:has(> .staa-score)").all_inner_texts()
-        scores = [
-            [s["name"], f"{s['value']:.2f}", f"chance {s['chance']:.2f} · prior {s['prior']:.2f}"]
-            for s in card["scores"]
-        ]
-        assert " ".join(lines).split() == " ".join(map(" ".join, scores)).split()
-    # The best value of each score is bold; values no better than chance or prior are marked.
+        assert rows.nth(i).locator("td").all_inner_texts() == texts([score["value"] for score in card["scores"]])
+    for i, level in ((3, "prior"), (4, "chance")):
+        assert rows.nth(i).locator("td").all_inner_texts() == texts([score[level] for score in cards[0]["scores"]])
+    # The best value of each score is bold; the control, which is gray, does not count.
     for k in range(len(SCORES)):
-        best = max(card["scores"][k]["value"] for card in cards)
+        best = max(card["scores"][k]["value"] for card in cards[:2])
         for i, card in enumerate(cards):
-            number = items.nth(i).locator(".staa-score").nth(k).locator(":last-child")
-            assert (number.evaluate("e => e.tagName") == "B") == (card["scores"][k]["value"] == best)
-    expect(items.nth(2).locator(".staa-below")).to_have_count(len(SCORES))
+            bold = rows.nth(i).locator("td").nth(k).locator("b").count() == 1
+            assert bold == (i < 2 and card["scores"][k]["value"] == best)
+    assert [("staa-quiet" in (row.get_attribute("class") or "")) for row in rows.all()] == [False] * 2 + [True] * 3
+
+
+def test_scores_have_definitions(open_page: Callable[[Explanation], Page]) -> None:
+    page = open_page(explanation_with_truth())
+    word = tip = page.locator(".staa-term").first
+    for name, heading in SCORES.items():
+        word = page.locator(".staa-scores").get_by_role("button", name=heading, exact=True)
+        tip = page.locator(f"[id='{word.get_attribute('aria-describedby')}']")
+        expect(tip).to_be_hidden()
+        word.focus()
+        expect(tip).to_be_visible()
+        expect(tip).to_have_text(DEFINITIONS[name])
+        box = tip.bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 1280
+        page.locator(".staa-root").focus()
+        expect(tip).to_be_hidden()
+    word.hover()
+    expect(tip).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -49,12 +49,15 @@ def test_choosing_a_method_computes_and_shows_it_in_place(open_player: Callable[
     choice = page.get_by_label("Method", exact=True)
     groups = choice.locator("optgroup")
     labels = groups.evaluate_all("groups => groups.map((group) => group.label)")
-    assert labels == ["attention", "gradient", "perturbation", "control"]
+    assert labels == ["One pass", "Gradients", "Hide parts", "Controls"]
+    # The times are unknown for this explanation, so the costs are passes.
     assert groups.nth(0).locator("option").all_inner_texts()[:2] == [
-        "staa · 1 forward pass",
-        "staa_logit · 1 forward pass",
+        "STAA · 1 forward pass",
+        "Class-specific STAA · 1 forward pass",
     ]
-    assert "saliency · 2 forward + 1 backward passes" in groups.nth(1).locator("option").all_inner_texts()
+    gradients = groups.nth(1).locator("option").all_inner_texts()
+    assert "Saliency · 2 forward + 1 backward passes" in gradients
+    assert "Grad-CAM · 2 forward + 1 backward passes" in gradients
     expect(page.locator(".staa-method")).to_contain_text("The same map for every class")
     places = part_offsets(page)
     choice.focus()
@@ -72,9 +75,11 @@ def test_choosing_a_method_computes_and_shows_it_in_place(open_player: Callable[
     kernel.show(logit_explanation())
     kernel.answer("compute", ok=True, result={"method": "staa_logit", "target": 2, "cache": "miss", "seconds": 0.2})
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
-    expect(page.locator(".staa-head")).to_contain_text("jump · method staa_logit")
+    expect(page.locator(".staa-head")).to_contain_text("jump · method Class-specific STAA")
     expect(page.locator(".staa-method")).to_contain_text("Map for the class jump")
-    expect(page.get_by_label("Map", exact=True).locator("option").first).to_have_text("all layers (staa_logit)")
+    expect(page.get_by_label("Map", exact=True).locator("option").first).to_have_text(
+        "all layers (Class-specific STAA)"
+    )
     expect(page.get_by_label("Colormap", exact=True)).to_have_value("diverging")
     expect(page.locator(".staa-run-details")).to_contain_text("staa_logit")
     expect(choice).to_be_focused()
@@ -144,7 +149,7 @@ def test_class_is_chosen_by_mouse_and_by_keys(open_player: Callable[..., PageKer
 def test_class_agnostic_method_offers_a_class_specific_one(open_player: Callable[..., PageKernel], page: Page) -> None:
     kernel = open_player(barcode_explanation())
     class_rows(page, name="clap").click()
-    expect(page.locator(".staa-predictions")).to_contain_text("The map of staa is the same for every class.")
+    expect(page.locator(".staa-predictions")).to_contain_text("The map of STAA is the same for every class.")
     expect(page.locator(".staa-predictions")).to_contain_text("Explain “clap” with")
     assert kernel.sent_requests("compute") == []
     page.get_by_role("button", name="Not now").click()
@@ -217,7 +222,7 @@ def test_views_of_one_model_move_and_compute_together(open_player: Callable[...,
     kernel.show(logit_explanation())
     kernel.answer("compute", ok=True, result={"method": "staa_logit", "target": 2, "cache": "miss", "seconds": 0.2})
     for view in (one, other):
-        expect(view.locator(".staa-head")).to_contain_text("jump · method staa_logit")
+        expect(view.locator(".staa-head")).to_contain_text("jump · method Class-specific STAA")
         expect(view.get_by_role("button", name="Cancel")).to_be_hidden()
     page.evaluate("host.close()")
     expect(page.locator(".staa-root")).to_have_count(0)

@@ -53,7 +53,7 @@ STEPS: dict[str, list[tuple[str, str, Any]]] = {
     "Next method (in a notebook)": [("m", "[role=alert]", "No luck.")],
     "Full screen": [("f", "fullscreen", True), ("f", "fullscreen", False)],
     "Save the picture": [("s", ".staa-stage .staa-toast", "Saved")],
-    "Export": [("e", "dialog[open]", "Export")],
+    "Save or share": [("e", "dialog[open]", "Save / share")],
     "Show the keyboard shortcuts": [("?", "dialog[open]", "Show the keyboard shortcuts")],
 }
 TOOLTIPS = (
@@ -61,7 +61,7 @@ TOOLTIPS = (
     "Previous frame (←)",
     "Next frame (→)",
     "Speed (J, L)",
-    "Export (E)",
+    "Save / share (E)",
     "Full screen (F)",
     "Keyboard shortcuts (?)",
     "Opacity of the heat map (−, +)",

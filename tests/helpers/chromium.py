@@ -73,6 +73,13 @@ def save_picture(page: Page, width: int, height: int, spare: int = 0) -> SavedPi
     return SavedPicture(download.value.suggested_filename, image, shown, margin, top)
 
 
+def open_more(page: Page) -> None:
+    """Open the fold with the controls of the heat map that are seldom used."""
+    fold = page.locator(".staa-more")
+    if fold.get_attribute("open") is None:
+        fold.locator("summary").click()
+
+
 def frame_slider(page: Page) -> Locator:
     """Return the slider over the frames."""
     return page.get_by_role("slider", name="Frame")

@@ -25,7 +25,7 @@ def test_a_gif_is_downloaded_and_a_picture_is_saved(notebook: Callable[..., Note
     barcode_explanation().save(lab.books / "bars.safetensors")
     book = notebook(SHOW, "p.snapshot()")
     root = book.run_player(0)
-    root.get_by_role("button", name="Export").click()
+    root.get_by_role("button", name="Save / share").click()
     with book.page.expect_download() as download:
         root.get_by_role("dialog").get_by_role("button", name="Animation").click()
     assert download.value.suggested_filename == "bars_staa.gif"

@@ -104,7 +104,7 @@ def test_a_page_opens_with_the_given_settings(bars: Explanation, tmp_path: Path)
     state = state_of(bars.to_html(tmp_path / "page.html", **settings).read_text("utf-8"))
     assert state == {"layer": 1, "opacity": 0.5, "selection": [2.0, 2.5], "theme": "dark"}
     assert state_of(page_text(bars)) == {}
-    assert state_of(page_text([bars, bars], pane=1)) == {"view": "grid", "pane": 1}
+    assert state_of(page_text([bars, bars], pane=1)) == {"pane": 1}
     assert state_of(page_text([bars, bars], view="side")) == {"view": "side"}
 
 

@@ -62,7 +62,7 @@ def test_the_payload_has_the_names_of_the_panes(first: Explanation):
 def test_traits_describe_the_active_pane(first: Explanation):
     second = other(first)
     player = staa.Player([first, second])
-    assert (player.view, player.pane, player.method) == ("grid", 0, first.method)
+    assert (player.view, player.pane, player.method) == ("auto", 0, first.method)
     player.pane = 1
     assert (player.explanation, player.method, player.target) == (second, "other", 1)
     third = other(first, method="third")

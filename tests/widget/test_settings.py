@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("pages")
         ("normalize", ["clip", "frame"], ["slice"], "clip, frame"),
         ("interpolation", ["nearest", "linear"], ["bilinear"], "linear"),
         ("time_interpolation", ["hold", "linear"], ["line"], "linear"),
-        ("view", ["overlay", "side", "wipe", "difference", "grid"], ["split"], ""),
+        ("view", ["auto", "overlay", "side", "wipe", "difference", "grid"], ["split"], ""),
         ("dim_outside", [True], [0.5], "True or False"),
         ("selection", [None, (2.5, 3), [2, 2.1]], [(3, 2.5), (3,), 3, "23", (2.5, None), (10, 20)], ""),
         ("theme", ["auto", "light", "dark"], ["darc"], "dark"),

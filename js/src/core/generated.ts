@@ -25,6 +25,9 @@ export const PAYLOAD_TRAITS = [
 /** Maximum number of frames in one answer. */
 export const MAX_FRAMES = 32;
 
+/** Largest number of panes. */
+export const MAX_PANES = 4;
+
 /** Type of the error of a request that was cancelled. */
 export const CANCELLED = "CancelledError";
 
@@ -58,11 +61,8 @@ export const BACKGROUND = "#22252b";
 /** Longer side of that background in pixels. */
 export const BACKGROUND_MAX_SIDE = 640;
 
-/** View of a new player with several panes. */
-export const COMPARISON_VIEW = "grid";
-
 /** Operation that a page can request from the kernel. */
-export type Op = "hello" | "compute" | "frames" | "export" | "traceback";
+export type Op = "hello" | "compute" | "close_pane" | "frames" | "export" | "traceback";
 
 /** Files that the kernel makes, by format. */
 export const KERNEL_FORMATS = {
@@ -108,8 +108,10 @@ export interface Settings {
   interpolation: "nearest" | "linear";
   /** Interpolation between slices. */
   time_interpolation: "hold" | "linear";
-  /** Arrangement of the panes. */
-  view: "overlay" | "side" | "wipe" | "difference" | "grid";
+  /** Arrangement of the panes; auto shows all panes, or one as large as possible. */
+  view: "auto" | "overlay" | "side" | "wipe" | "difference" | "grid";
+  /** Whether the colors of all panes have one scale. */
+  share_scale: boolean;
   /** Index of the active pane. */
   pane: number;
   /** Whether to darken the parts of the frame that the model did not see. */
@@ -142,7 +144,8 @@ export const DEFAULTS: Settings = {
   normalize: "clip",
   interpolation: "linear",
   time_interpolation: "hold",
-  view: "overlay",
+  view: "auto",
+  share_scale: false,
   pane: 0,
   dim_outside: false,
   show_ground_truth: true,

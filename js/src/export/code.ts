@@ -1,18 +1,16 @@
 // Export as code: the settings that differ from their defaults, and the Python that makes the same view.
 
-import { COMPARISON_VIEW, DEFAULTS } from "../core/generated.js";
+import { DEFAULTS } from "../core/generated.js";
 import type { Json } from "../core/json.js";
 import type { Session } from "../session/session.js";
 
 /** The settings that differ from those of a new player. */
 export function changedSettings(session: Session): { [trait: string]: Json } {
   const { state } = session;
-  const { all: panes } = session.panes;
   // Playback is left out, and the patch, which is part of the explanation.
   const { playing, patch, ...settings } = state;
-  const defaults = panes.length > 1 ? { ...DEFAULTS, view: COMPARISON_VIEW } : DEFAULTS;
   const values = Object.entries(settings).map(([name, { value }]) => [name, value as Json] as const);
-  return Object.fromEntries(values.filter(([name, value]) => value !== defaults[name as keyof typeof defaults]));
+  return Object.fromEntries(values.filter(([name, value]) => value !== DEFAULTS[name as keyof typeof DEFAULTS]));
 }
 
 /** Python code that makes this view. */

@@ -1,6 +1,7 @@
 // Export as an image: draws the stage, its labels and the color bar into a PNG file.
 
 import { saveFile } from "../core/save.js";
+import { readable } from "../core/text.js";
 import type { Pane } from "../session/pane.js";
 import type { Session } from "../session/session.js";
 
@@ -51,8 +52,9 @@ function drawPlayer(session: Session, root: HTMLElement): HTMLCanvasElement {
 const visible = <E extends HTMLElement>(root: HTMLElement, selector: string) =>
   [...root.querySelectorAll<E>(selector)].filter(({ offsetWidth }) => offsetWidth);
 
+/** The text of an element's parts; of a word with a definition, the word. */
 const textOf = (root: HTMLElement, selector: string) =>
-  [...root.querySelector(selector)!.childNodes].map((part) => part.textContent).join(" · ");
+  [...root.querySelector(selector)!.childNodes].map((part) => (part.firstChild ?? part).textContent).join(" · ");
 
 const styleOf = (root: HTMLElement, selector: string) => getComputedStyle(root.querySelector(selector)!);
 
@@ -186,8 +188,8 @@ function captionOf(session: Session): string {
   const { layer, head } = session.state;
   const { all: panes, active } = session.panes;
   const factsOf = ({ meta }: Pane) => {
-    const { labels, target, method, model } = meta.peek();
-    return [labels[target], method, model];
+    const { labels, target, method_title, model } = meta.peek();
+    return [readable(labels[target]), method_title, model];
   };
   const alone = /overlay|side/.test(session.view.mode.peek());
   const shared = factsOf(active.peek()).filter((fact, i) => alone || panes.every((pane) => factsOf(pane)[i] === fact));

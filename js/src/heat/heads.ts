@@ -36,6 +36,35 @@ export const thumbnailsSize = (all: readonly Thumbnail[]): [width: number, heigh
   all[0].y + all[0].heat.rows,
 ];
 
+/** Width in pixels of the canvas with the frames under the thumbnails. */
+const FRAMES_WIDTH = 960;
+
+/** Opacity of these frames. */
+const FAINT = 0.5;
+
+/** Draw the part of a frame that the model saw under each thumbnail, faintly over black. */
+export function drawFrames(
+  canvas: HTMLCanvasElement,
+  thumbnails: readonly Thumbnail[],
+  picture: CanvasImageSource & { width: number; height: number },
+  [x0, y0, x1, y1]: readonly [number, number, number, number],
+): void {
+  const [{ heat }] = thumbnails;
+  const [across, down] = thumbnailsSize(thumbnails);
+  const scale = FRAMES_WIDTH / across;
+  const [width, height] = [scale * heat.columns, (scale * heat.columns * (y1 - y0)) / (x1 - x0)];
+  const scaleDown = height / heat.rows;
+  canvas.width = FRAMES_WIDTH;
+  canvas.height = Math.round(scaleDown * down);
+  const tile = document.createElement("canvas");
+  [tile.width, tile.height] = [Math.round(width), Math.round(height)];
+  const context = tile.getContext("2d", { alpha: false })!;
+  context.globalAlpha = FAINT;
+  context.drawImage(picture, x0, y0, x1 - x0, y1 - y0, 0, 0, tile.width, tile.height);
+  const board = canvas.getContext("2d")!;
+  for (const { x, y } of thumbnails) board.drawImage(tile, scale * x, scaleDown * y, width, height);
+}
+
 /** Draw thumbnails at one moment into RGBA pixels of `thumbnailsSize`, each relative to its own maximum in the clip. */
 export function drawThumbnails(
   pixels: Uint8ClampedArray,

@@ -10,6 +10,8 @@ export interface Heat {
   readonly values: Float32Array;
   /** Factor from `values` to the numbers of the explanation. */
   readonly scale: number;
+  /** Share of the clip's attribution in the strongest cell. */
+  readonly maxShare: number;
   /** All magnitudes in rising order. */
   readonly sorted: Float32Array;
   readonly rows: number;
@@ -57,6 +59,7 @@ export function computeHeat(payload: Payload, { layer, head, mask = -1 }: MapCho
   return {
     values,
     scale: (joint ? meta.scale : 1) * (top || 1),
+    maxShare: top ? 1 / total : 0,
     sorted,
     rows,
     columns,

@@ -23,6 +23,8 @@ export interface Host {
   notify(text: string): void;
   /** Names of hints that were shown and need not be shown again. */
   readonly shownHints: Set<string>;
+  /** Names of the folds that the user has opened; they stay open when the player is rebuilt. */
+  readonly openFolds: Set<string>;
 }
 
 /** Connect to the kernel behind a model; `disconnected` returns whether the host marked the view as disconnected. */
@@ -45,5 +47,5 @@ export function connect(model: Model, disconnected: () => boolean, until: AbortS
     // The request of another view; this view's own requests end with the connection.
     if (kernel.state.value === "gone") computation.running.value = null;
   });
-  return { kernel, rpc, computation, fileExport, notice, notify, shownHints: new Set() };
+  return { kernel, rpc, computation, fileExport, notice, notify, shownHints: new Set(), openFolds: new Set() };
 }

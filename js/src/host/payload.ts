@@ -17,6 +17,22 @@ export interface Method {
   group: Group;
   /** Cost for this clip as text, in passes through the model. */
   cost: string;
+  /** The same as numbers; `null` if the cost is unknown. */
+  passes: [forwards: number, backwards: number] | null;
+  /** About how long it takes here; `null` if that is unknown. */
+  seconds: number | null;
+}
+
+/** A metric of an explanation against the ground truth. */
+export interface Score {
+  name: string;
+  definition: string;
+  /** `null` if the ground truth allows no score. */
+  value: number | null;
+  /** The score of a uniform map. */
+  chance: number | null;
+  /** The best score of a control that does not depend on the clip. */
+  prior: number | null;
 }
 
 /** The true place and time of the clip's action. */
@@ -43,11 +59,17 @@ export interface ScoreCard {
   cost: string;
   /** Time of computation; `null` if the pass through the model came from the cache. */
   seconds: number | null;
-  /**
-   * `chance` is the score of a uniform map, `prior` the best score of a control that does not depend on the clip; `null`
-   * if the ground truth allows no score.
-   */
-  scores: { name: string; value: number | null; chance: number | null; prior: number | null }[];
+  scores: Score[];
+}
+
+/** What a reader must know before believing an explanation. */
+export interface Notice {
+  kind: "film" | "off_recipe" | "incomplete";
+  text: string;
+  /** What to do about it; may be empty. */
+  hint: string;
+  /** Python code that does it; may be empty. */
+  code: string;
 }
 
 /** What a reader must know before believing an explanation. */

@@ -1,9 +1,11 @@
 // Actions: everything that the user can do with buttons, menus and keys.
 
 import type { State } from "../core/settings.js";
+import { readable } from "../core/text.js";
 import { clamp } from "../core/timeline.js";
 import type { Host } from "../host/connection.js";
 import type { Request } from "../host/requests.js";
+import type { Rejection } from "../host/rpc.js";
 import type { Pane } from "./pane.js";
 import type { Panes } from "./panes.js";
 import type { Patch } from "./patch.js";
@@ -23,6 +25,10 @@ export interface Actions {
   requestPatch(pane: Pane, patch: Patch): void;
   /** Go back from a patch to what was shown before, or stop computing one; return whether there was anything to leave. */
   leavePatch(): boolean;
+  /** Compute another method for the class shown, and add it as a pane. */
+  addPane(method: string): void;
+  /** Close one of several panes. */
+  closePane(index: number): void;
   /** Make the next pane the active one, or the one before. */
   stepPane(by: 1 | -1): void;
   nextView(): void;
@@ -55,17 +61,23 @@ export function createActions(panes: Panes, view: SessionView, state: State, hos
     state.playing.value = false;
     seek(to);
   };
+  const { rpc } = host;
+  const withTarget = (method: string, target = view.meta.peek().target) =>
+    view.meta.peek().methods.find(({ name }) => name === method)?.class_specific ? { method, target } : { method };
+  const titleOf = (method: string) => view.meta.peek().methods.find(({ name }) => name === method)?.title ?? method;
   const actions: Actions = {
-    explain(method, target = view.meta.peek().target) {
-      const specific = view.meta.peek().methods.find(({ name }) => name === method)?.class_specific;
-      actions.request(specific ? { method, target } : { method });
+    explain: (method, target) => actions.request(withTarget(method, target)),
+    // The pane after the last one is a new one.
+    addPane: (method) => computation.start({ ...withTarget(method), pane: all.length }),
+    closePane(pane) {
+      rpc.request("close_pane", { pane }).answer.catch(({ failure }: Rejection) => notify(failure.message));
     },
     request: (request) => computation.start(all.length > 1 ? { ...request, pane: index.peek() } : request),
     requestPatch: (pane, patch) => requestPatch({ host, panes: all }, pane, patch),
     leavePatch: () => leavePatch({ host, state, pane: panes.active.peek(), names: panes.names }),
     stepPane(by) {
       state.pane.value = (index.peek() + by + all.length) % all.length;
-      notify(view.names.peek()[index.peek()]);
+      notify(readable(view.names.peek()[index.peek()]));
     },
     nextView() {
       const allowed = view.modes.filter(view.allows);
@@ -79,7 +91,7 @@ export function createActions(panes: Panes, view: SessionView, state: State, hos
       else if (next === method) computation.cancel();
       else {
         actions.explain(next);
-        notify(`Computing ${next}`);
+        notify(`Computing ${titleOf(next)}`);
       }
     },
     toggleGroundTruth() {
@@ -87,7 +99,11 @@ export function createActions(panes: Panes, view: SessionView, state: State, hos
       const { ground_truth: truth } = view.meta.value;
       if (truth) shown.value = !shown.value;
       notify(
-        !truth ? "This clip has no ground truth" : shown.value ? `Ground truth: ${truth.label}` : "Ground truth hidden",
+        !truth
+          ? "This clip has no ground truth"
+          : shown.value
+            ? `Ground truth: ${readable(truth.label)}`
+            : "Ground truth hidden",
       );
     },
     hideHeat(hidden) {

@@ -57,6 +57,7 @@ export function differenceOf(one: Pane, other: Pane, state: State): HeatPicture 
   };
   const source = {
     ...one,
+    isDifference: true,
     box: grid.box,
     map: computed(() => subtract(one.map.value, other.map.value)),
     heat: computed(() => {
@@ -68,7 +69,7 @@ export function differenceOf(one: Pane, other: Pane, state: State): HeatPicture 
     }),
     colorTable: computed(() => one.payload.value.colormaps.get(DIVERGING)!),
     // Two signed maps can be as far as 2 apart.
-    maxDifference: computed(() => (one.heat.value.signed || other.heat.value.signed ? 2 : 1)),
+    colorMax: computed(() => (one.heat.value.signed || other.heat.value.signed ? 2 : 1)),
   };
   return withOverlay(source, state);
 }

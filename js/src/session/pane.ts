@@ -21,8 +21,10 @@ interface HeatSource {
   readonly map: ReadonlySignal<Float32Array>;
   /** The colormap, RGB `(256, 3)`. */
   readonly colorTable: ReadonlySignal<Uint8Array>;
-  /** For a difference of panes: the largest possible value, which has the colormap's last color. */
-  readonly maxDifference?: ReadonlySignal<number>;
+  /** Value with the colormap's last color, unless frames are scaled one by one; 1 is the clip's maximum. */
+  readonly colorMax: ReadonlySignal<number>;
+  /** Whether this is the difference of two panes. */
+  readonly isDifference?: boolean;
   /** Size of the pictures in pixels. */
   readonly size: Size;
   /** The part of the frame that the model saw, in pixels of the pictures. */
@@ -67,11 +69,10 @@ const maxMagnitude = (map: Float32Array) => map.reduce((top, value) => Math.max(
 
 /** Add how the heat map is laid over the frame, which follows from the settings. */
 export function withOverlay<T extends HeatSource>(source: T, state: State): T & HeatOverlay {
-  const { heat, map, colorTable, maxDifference, size, box } = source;
+  const { heat, map, colorTable, colorMax, size, box } = source;
   const cutoff = computed(() => state.threshold.value && hiddenMagnitude(heat.value.sorted, state.threshold.value));
   const overlay = computed(() => {
-    const clipTop = maxDifference?.value ?? 1;
-    const top = (state.normalize.value === "frame" && maxMagnitude(map.value)) || clipTop;
+    const top = (state.normalize.value === "frame" && maxMagnitude(map.value)) || colorMax.value;
     return {
       ...heat.value,
       map: map.value,
@@ -95,13 +96,14 @@ export function withOverlay<T extends HeatSource>(source: T, state: State): T & 
 
 /**
  * Make a pane of a payload. A pane of another clip than the first one shows the same second as the first pane. `canFetch`
- * says whether the kernel can send frames that did not come with the payload.
+ * says whether the kernel can send frames that did not come with the payload. `all` lists the panes made so far, and the
+ * others once they are made.
  */
-export function createPane(initial: Payload, state: State, canFetch: boolean, others: readonly Pane[]): Pane {
+export function createPane(initial: Payload, state: State, canFetch: boolean, all: readonly Pane[]): Pane {
   const layout: ClipLayout = initial.meta;
   const { first: firstFrame, total, kept, live } = layout.frames;
-  const [first] = others;
-  const same = others.find((other) => sameClip(other.layout, layout));
+  const [first] = all;
+  const same = all.find((other) => sameClip(other.layout, layout));
   const complete = !kept || (same ? same.complete : canFetch && live);
   const frames = complete ? Array.from({ length: total }, (_, i) => firstFrame + i) : kept;
   const times = frames.map((frame) => initial.times[frame - firstFrame]);
@@ -141,6 +143,10 @@ export function createPane(initial: Payload, state: State, canFetch: boolean, ot
     map: computed(() => mapAt(heat.value, timeline[blendMode(state)](position.value))),
     colormap,
     colorTable: computed(() => payload.value.colormaps.get(colormap.value)!),
+    colorMax: computed(() => {
+      if (!state.share_scale.value || !heat.value.maxShare) return 1;
+      return Math.max(...all.map((pane) => pane.heat.value.maxShare)) / heat.value.maxShare;
+    }),
     size,
     box,
     outline: computed(() => {

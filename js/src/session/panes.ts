@@ -2,6 +2,7 @@
 
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import type { State } from "../core/settings.js";
+import { readable } from "../core/text.js";
 import type { Timeline } from "../core/timeline.js";
 import type { Pictures } from "../frames/store.js";
 import type { Host } from "../host/connection.js";
@@ -78,7 +79,7 @@ export function openPanes(payloads: readonly Payload[], state: State, host: Host
         const { meta } = payloads[i];
         pane.payload.value = payloads[i];
         if (meta.method !== before.method || meta.target !== before.target)
-          notify(describePatch(meta) || `${meta.method}: ${meta.labels[meta.target]}`);
+          notify(describePatch(meta) || `${meta.method_title}: ${readable(meta.labels[meta.target])}`);
       }
       return true;
     },

@@ -2,23 +2,26 @@
 
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals-core";
 import { DIVERGING } from "../core/generated.js";
-import type { State, View } from "../core/settings.js";
+import type { Arrangement, State } from "../core/settings.js";
 import type { Heat } from "../heat/maps.js";
 import { dynamicThreshold } from "../heat/refine.js";
 import type { Host } from "../host/connection.js";
 import type { Meta } from "../host/payload.js";
 import type { Request } from "../host/requests.js";
+import { fitsSideBySide, type Room } from "./arrangement.js";
 import type { Panes } from "./panes.js";
 
 /** All views; the first and the last need several panes. */
-const VIEWS: readonly View[] = ["grid", "overlay", "side", "wipe", "difference"];
+const VIEWS: readonly Arrangement[] = ["grid", "overlay", "side", "wipe", "difference"];
 
 /** Signals that are derived from the panes and the settings. */
 export interface SessionView {
   /** Views for this number of panes. */
-  readonly modes: readonly View[];
+  readonly modes: readonly Arrangement[];
   /** The current view; panes of two clips have no difference. */
-  readonly mode: ReadonlySignal<View>;
+  readonly mode: ReadonlySignal<Arrangement>;
+  /** The room for pictures; the stage measures it. */
+  readonly room: Signal<Room>;
   /** Short names of all panes, which state how they differ. */
   readonly names: ReadonlySignal<string[]>;
   /** Short names of the active pane and the next one, which state how these two differ. */
@@ -42,7 +45,7 @@ export interface SessionView {
   /** The computation under way, if it is for the active pane. */
   readonly activeRequest: Request | null;
   /** Whether a view can be chosen now. */
-  allows(mode: View): boolean;
+  allows(mode: Arrangement): boolean;
   /** Share of the attribution between two seconds; a slice counts by the part that lies between them. */
   shareBetween(start: number, end: number): number;
 }
@@ -50,13 +53,22 @@ export interface SessionView {
 export function deriveView(panes: Panes, state: State, { computation }: Host): SessionView {
   const { all, active, names, index, difference, timeline, position } = panes;
   const modes = all.length > 1 ? VIEWS : VIEWS.slice(1, 4);
-  const allows = (mode: View) => modes.includes(mode) && (mode !== "difference" || difference.value !== null);
-  const mode = computed(() => (allows(state.view.value) ? state.view.value : "overlay"));
+  const allows = (mode: Arrangement) => modes.includes(mode) && (mode !== "difference" || difference.value !== null);
+  const room = signal<Room>({ width: 640, height: 360 });
+  const automatic = (): Arrangement => {
+    const [width, height] = all[0].size;
+    return all.length > 1 ? "grid" : fitsSideBySide(width / height, room.value) ? "side" : "overlay";
+  };
+  const mode = computed(() => {
+    const { value: view } = state.view;
+    return view === "auto" ? automatic() : allows(view) ? view : "overlay";
+  });
   const meta = computed(() => active.value.meta.value);
   const heat = computed(() => active.value.heat.value);
   return {
     modes,
     mode,
+    room,
     allows,
     names: computed(() => names.value.panes),
     pairNames: computed(() => names.value.pairs[index.value]),

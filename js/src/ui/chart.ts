@@ -1,15 +1,18 @@
 // The chart of attribution over time: puts bars, axis, readout, zoom, selection and playhead together.
 
 import { watch } from "../core/reactive.js";
+import { readable } from "../core/text.js";
 import type { Heat } from "../heat/maps.js";
 import type { Session } from "../session/session.js";
 import { type DrawnBars, drawBands, drawBars } from "./chart_plot.js";
 import { chartReadout } from "./chart_readout.js";
 import { summary, tableRows, timeRange, totalName } from "./chart_text.js";
 import { type ChartView, createChartView } from "./chart_view.js";
+import { DEFINITIONS } from "./definitions.js";
 import { button, h, movingMark, onDrag, svg } from "./dom.js";
 import { tooltip } from "./keys.js";
 import { legend } from "./legend.js";
+import { term } from "./term.js";
 
 /** Height of the time axis in pixels. */
 const AXIS_HEIGHT = 22;
@@ -60,18 +63,16 @@ export function chart(session: Session): { header: HTMLElement; element: HTMLEle
       : "The sum of the values in each slice, divided by that of the clip";
   });
   const zoomable = view.sliceStarts.some(({ length }) => length > ZOOM_SLICES);
+  const { readout, laneReadings } = chartReadout(session, view, drawn);
+  element.append(...laneReadings);
   const header = h(
     "div",
     { class: "staa-chart-head" },
     h("span", { class: "staa-title" }, "When"),
     caption,
+    h("span", { class: "staa-quiet" }, "┄ ", term("even share", DEFINITIONS.even)),
     legend(session),
-    h(
-      "span",
-      { class: "staa-zoom" },
-      chartReadout(session, view, drawn),
-      ...(zoomable ? zoomControls(session, view) : []),
-    ),
+    h("div", { class: "staa-zoom" }, readout, ...(zoomable ? zoomControls(session, view) : [])),
   );
   return { header, element };
 }
@@ -157,7 +158,7 @@ function paneButton(session: Session, view: ChartView, index: number): HTMLEleme
   const name = h("button", { class: "staa-lane", type: "button", click });
   name.style.top = `${index * view.laneHeight}px`;
   watch(session.until, () => {
-    name.textContent = session.view.names.value[index];
+    name.textContent = readable(session.view.names.value[index]);
     name.setAttribute("aria-pressed", `${active.value === panes[index]}`);
   });
   return name;

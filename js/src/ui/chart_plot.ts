@@ -42,7 +42,7 @@ export function drawBars(session: Session, view: ChartView, plot: SVGElement): R
         i * view.laneHeight +
         scale.above +
         ((view.laneHeight - scale.above) * (scale.top - value)) / (scale.top + scale.bottom);
-      plot.append(...gridLines(scale, y), ...uniformLine(pane, i, y));
+      plot.append(...gridLines(scale, y), ...uniformLine(pane, y));
       const bars = barsOf(pane, halves[i], view, i, y);
       plot.append(...bars.elements);
       return bars;
@@ -100,12 +100,11 @@ function gridLines({ top, bottom, step, several }: Scale, y: (value: number) => 
 }
 
 /** A dashed line at the share that each slice of an unsigned map would have if all were equal. */
-function uniformLine({ heat }: Pane, index: number, y: (value: number) => number): SVGElement[] {
+function uniformLine({ heat }: Pane, y: (value: number) => number): SVGElement[] {
   const { signed, temporal } = heat.value;
   if (signed) return [];
   const level = y(1 / temporal.length);
-  const dashed = line("staa-even", level, "3 4");
-  return index ? [dashed] : [dashed, label("100%", level - 4, "uniform", "end")];
+  return [line("staa-even", level, "3 4")];
 }
 
 function barsOf(

@@ -1,4 +1,5 @@
-// The numbers of the slice under the pointer or shown, or of the selection; the bars of these slices are marked.
+// The numbers of the slice under the pointer or shown, or of the selection; the bars of these slices are marked. Of several
+// panes, each has its share over its own bars.
 
 import type { ReadonlySignal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
@@ -14,11 +15,14 @@ export function chartReadout(
   session: Session,
   view: ChartView,
   drawn: ReadonlySignal<readonly DrawnBars[]>,
-): HTMLElement {
+): { readout: HTMLElement; laneReadings: HTMLElement[] } {
   const { state, until } = session;
   const { all: panes, active } = session.panes;
-  const { names, shareBetween } = session.view;
-  const element = h("span", { class: "staa-value" });
+  const { shareBetween } = session.view;
+  const readout = h("span", { class: "staa-value" });
+  const several = panes.length > 1;
+  const laneReadings = several ? panes.map(() => h("span", { class: "staa-reading" })) : [];
+  for (const [i, reading] of laneReadings.entries()) reading.style.top = `${i * view.laneHeight}px`;
   const marked: Element[] = [];
   watch(until, () => {
     const selection = state.selection.value;
@@ -37,21 +41,25 @@ export function chartReadout(
       const merged = hovered === null ? 1 : slicesPerBar;
       const { temporal, temporalSigned, signed } = heat.value;
       const [{ from, to, mean, max }] = mergeBars(temporal, chosen, chosen + 1, merged);
-      const several = to - from > 1;
-      const share = several ? `mean ${percent(mean)}, maximum ${percent(max)}` : percent(mean);
+      const group = to - from > 1;
+      const share = group ? `mean ${percent(mean)}, maximum ${percent(max)}` : percent(mean);
       const [{ mean: signedMean }] = mergeBars(temporalSigned, chosen, chosen + 1, merged);
       const [inFavor, against] = forAndAgainst(mean, signedMean).map(percent);
-      const value = signed ? `${share} (${inFavor} for, ${against} against)` : share;
-      const slices = several ? `slices ${from + 1}–${to}` : `slice ${to}`;
+      const value = signed && !several ? `${share} (${inFavor} for, ${against} against)` : share;
+      const slices = group ? `slices ${from + 1}–${to}` : `slice ${to}`;
       return {
         place: `${slices} · ${timeRange(layout.spans[from][0], layout.spans[to - 1][1])}`,
-        value: panes.length > 1 ? `${names.value[i]} ${value}` : value,
+        value,
       };
     });
-    element.textContent =
+    for (const [i, reading] of laneReadings.entries()) reading.textContent = texts[i].value;
+    const { place, value } = texts[panes.indexOf(active.value)];
+    readout.textContent =
       selection && hovered === null
         ? `${timeRange(...selection)} selected · ${percent(shareBetween(...selection))}`
-        : [texts[panes.indexOf(active.value)].place, ...texts.map(({ value }) => value)].join(" · ");
+        : several
+          ? place
+          : `${place} · ${value}`;
   });
-  return element;
+  return { readout, laneReadings };
 }

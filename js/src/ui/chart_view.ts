@@ -4,11 +4,14 @@ import { type Signal, signal } from "@preact/signals-core";
 import { clamp } from "../core/timeline.js";
 import type { Session } from "../session/session.js";
 
-/** Heights in pixels of the bars of one pane, for one to four panes: four leave room for the controls below. */
-const LANE_HEIGHTS = [92, 60, 46, 36];
+/** Heights in pixels of the bars of one pane, for one to four panes. */
+const LANE_HEIGHTS = [92, 64, 56, 56];
 
 /** Fewest frames that the chart can be zoomed to. */
 const MIN_FRAMES = 4;
+
+/** Height in pixels of the bars of all panes. */
+export const plotHeight = (panes: number): number => LANE_HEIGHTS[panes - 1] * panes;
 
 export interface ChartView {
   /** Seconds shown: the first one, and how many. */
@@ -52,7 +55,7 @@ export function createChartView(session: Session): ChartView {
     clipLength,
     sliceStarts: panes.map(({ layout }) => layout.spans.map(([from]) => from)),
     laneHeight,
-    plotHeight: laneHeight * panes.length,
+    plotHeight: plotHeight(panes.length),
     share: (second) => (second - range.value[0]) / range.value[1],
     secondAt: (share) => range.value[0] + share * range.value[1],
     scrollTo,

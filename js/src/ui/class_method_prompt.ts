@@ -2,6 +2,7 @@
 
 import type { Signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
+import { readable } from "../core/text.js";
 import type { Session } from "../session/session.js";
 import { button, fillOptions, h } from "./dom.js";
 import { methodOptions } from "./method_menu.js";
@@ -30,7 +31,7 @@ export function classMethodPrompt(
   const controls = h("div", { class: "staa-row" }, select, explain, button("Not now", close));
   const element = h("div", { class: "staa-card", role: "group", "aria-live": "polite" }, text, controls);
   watch(until, () => {
-    const { methods, method, labels, class_specific } = meta.value;
+    const { methods, method, method_title, labels, class_specific } = meta.value;
     const target = pendingClass.value;
     element.hidden = target === null || class_specific;
     if (element.hidden) return;
@@ -40,8 +41,8 @@ export function classMethodPrompt(
     select.value = (classMethods.find(({ name }) => name.startsWith(method)) ?? classMethods[0])?.name;
     text.replaceChildren(
       "The map of ",
-      h("b", {}, method),
-      ` is the same for every class. Explain “${labels[target!]}” with`,
+      h("b", {}, method_title),
+      ` is the same for every class. Explain “${readable(labels[target!])}” with`,
     );
     explain.disabled = !(classMethods[0] && host.kernel.canCompute.value);
   });

@@ -3,37 +3,51 @@
 import { watch } from "../core/reactive.js";
 import { palette } from "../heat/palette.js";
 import type { Session } from "../session/session.js";
-import { h } from "./dom.js";
+import { totalName } from "./chart_text.js";
+import { DEFINITIONS } from "./definitions.js";
+import { h, percent } from "./dom.js";
 import { differenceName } from "./screen.js";
+import { describe, term } from "./term.js";
 
 /** The colormap with its values. Colors that the threshold hides are transparent. */
 export function colorbar(session: Session): HTMLElement {
   const { state, until } = session;
   const { active, difference } = session.panes;
   const { mode } = session.view;
-  const bar = h("div", { class: "staa-gradient" });
+  const bar = h("div", { class: "staa-gradient", role: "img", "aria-label": "Color bar" });
   const ticks = h("div", { class: "staa-ticks" });
   const caption = h("div", { class: "staa-quiet" });
+  const words = {
+    clip: term("per clip", DEFINITIONS.clipScale),
+    frame: term("per frame", DEFINITIONS.frameScale),
+    shared: term("all panes", DEFINITIONS.sharedScale),
+  };
   watch(until, () => {
     const shownDifference = mode.value === "difference" && difference.value;
-    const { heat, cutoff, colorTable, maxDifference } = shownDifference || active.value;
-    const { signed, scale } = heat.value;
-    const [max, gamma] = [maxDifference?.value ?? 1, state.gamma.value];
-    const value = (share: number) => (signed ? 2 * share - 1 : share) * max;
+    const { heat, cutoff, colorTable, colorMax } = shownDifference || active.value;
+    const { signed, maxShare } = heat.value;
+    const gamma = state.gamma.value;
+    const perFrame = state.normalize.value === "frame";
+    // A scale that panes share ends at their largest value, which is 1 too.
+    const end = shownDifference ? colorMax.value : 1;
+    const level = (share: number) => (signed ? 2 * share - 1 : share);
     const rgba = palette({ colorTable: colorTable.value, opacity: 1, cutoff: 0, gamma, signed });
     const stops = Array.from({ length: 26 }, (_, i) => {
       const at = 4 * Math.round((i / 25) * (rgba.length / 4 - 1));
-      const hidden = Math.abs(value(i / 25)) < cutoff.value;
+      const hidden = Math.abs(level(i / 25)) * (perFrame ? end : colorMax.value) < cutoff.value;
       return `${hidden ? "transparent" : `rgb(${rgba.slice(at, at + 3).join(" ")})`} ${4 * i}%`;
     });
     bar.style.backgroundImage = `linear-gradient(to right, ${stops.join()})`;
-    ticks.replaceChildren(...[0, 0.25, 0.5, 0.75, 1].map((share) => h("span", {}, String(value(share)))));
-    caption.textContent =
-      state.normalize.value === "frame"
-        ? "per frame: 1 stands for each frame’s own maximum"
+    ticks.replaceChildren(...[0, 0.25, 0.5, 0.75, 1].map((share) => h("span", {}, String(level(share) * end))));
+    const scale = perFrame ? words.frame : state.share_scale.value && !shownDifference ? words.shared : words.clip;
+    caption.replaceChildren(
+      scale,
+      perFrame
+        ? " 1 = the strongest cell of each frame"
         : shownDifference
-          ? `${differenceName(session)}, each divided by its own maximum in the clip`
-          : `per clip: 1 stands for the clip’s maximum, ${scale.toPrecision(2)}`;
+          ? ` ${differenceName(session)}, each divided by its own maximum in the clip`
+          : ` 1 = ${percent(maxShare * colorMax.value)} of the ${totalName(heat.value)} in one cell`,
+    );
   });
-  return h("div", { class: "staa-colorbar" }, bar, ticks, caption);
+  return h("div", { class: "staa-colorbar" }, bar, describe(bar, DEFINITIONS.colorbar), ticks, caption);
 }

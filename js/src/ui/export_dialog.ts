@@ -25,10 +25,8 @@ export function exportDialog(session: Session, savePicture: () => void): { dialo
     const start = () => fileExport.start({ format, settings: changedSettings(session), pane: state.pane.peek() });
     const element = item(label[0].toUpperCase() + label.slice(1), "", start);
     watch(until, () => {
-      const absent = { none: "needs a running notebook", gone: "the kernel has stopped; run the notebook cell again" };
-      const why = absent[kernel.state.value as "none"];
-      element.disabled = !!why;
-      element.lastChild!.textContent = `${format.toUpperCase()}: ${why ?? description}`;
+      element.hidden = /none|gone/.test(kernel.state.value);
+      element.lastChild!.textContent = `${format.toUpperCase()}: ${description}`;
     });
     return element;
   };
@@ -57,7 +55,7 @@ export function exportDialog(session: Session, savePicture: () => void): { dialo
     notification.textContent = notice.value.text;
   });
   const element = dialog(
-    "Export",
+    "Save / share",
     picture,
     item("Table", "CSV: the share of every time slice", saveTable),
     item("Code", "Python: copy the code that shows this", copy),

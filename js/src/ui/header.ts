@@ -2,9 +2,11 @@
 
 import { computed } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
+import { readable } from "../core/text.js";
 import { describePatch } from "../session/patch.js";
 import type { Session } from "../session/session.js";
 import { h, iconButton } from "./dom.js";
+import { guide } from "./guide.js";
 import { type PlayerActions, tooltip } from "./keys.js";
 
 /** The clip, the current explanation, the state of the kernel, and buttons. */
@@ -13,14 +15,20 @@ export function header(session: Session, playerActions: PlayerActions): HTMLElem
   const { layout } = session.panes;
   const { meta } = session.view;
   const { kernel, computation } = host;
-  const description = h("p", { class: "staa-quiet staa-trim" });
+  const summary = h("p", { class: "staa-summary", "aria-live": "polite" });
+  const description = h("p", { class: "staa-quiet staa-description" });
   watch(until, () => {
-    const { labels, target, method, model } = meta.value;
+    const { labels, target, method_title, model } = meta.value;
     const patchText = describePatch(meta.value);
-    const subject = h("b", {}, patchText || labels[target]);
+    const subject = h("b", {}, patchText || readable(labels[target]));
     if (patchText) description.replaceChildren(subject, ` · ${model}`);
-    else description.replaceChildren("class ", subject, ` · method ${method} · ${model}`);
+    else description.replaceChildren("class ", subject, ` · method ${method_title} · ${model}`);
     description.title = description.textContent!;
+  });
+  // An equal sentence is not set again, because screen readers would read it again.
+  const sentence = computed(() => readable(meta.value.summary));
+  watch(until, () => {
+    summary.textContent = sentence.value;
   });
   // Empty if the kernel is ready, or if there never was one.
   const chip = h("span", { class: "staa-chip", role: "status" });
@@ -39,9 +47,10 @@ export function header(session: Session, playerActions: PlayerActions): HTMLElem
     "header",
     { class: "staa-head" },
     h("h2", { class: "staa-clip" }, layout.clip.name || "Clip"),
-    iconButton("take", tooltip("Export", "export"), playerActions.openExport),
+    iconButton("take", tooltip("Save / share", "export"), playerActions.openExport),
     iconButton("expand", tooltip("Full screen", "fullScreen"), playerActions.fullScreen),
     iconButton("help", tooltip("Keyboard shortcuts", "help"), playerActions.help),
-    h("div", { class: "staa-line" }, description, chip),
+    h("div", { class: "staa-line" }, summary),
+    h("div", { class: "staa-line staa-about" }, description, guide(session), chip),
   );
 }

@@ -130,7 +130,11 @@ export const SHORTCUTS = {
     description: "Save the picture",
     run: (_session, _by, playerActions) => playerActions.savePicture(),
   },
-  export: { keys: "E", description: "Export", run: (_session, _by, playerActions) => playerActions.openExport() },
+  export: {
+    keys: "E",
+    description: "Save or share",
+    run: (_session, _by, playerActions) => playerActions.openExport(),
+  },
   help: {
     keys: "?",
     description: "Show the keyboard shortcuts",

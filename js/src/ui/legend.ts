@@ -1,6 +1,7 @@
 // The legend of the ground truth, which shows and hides it.
 
 import { watch } from "../core/reactive.js";
+import { readable } from "../core/text.js";
 import type { Session } from "../session/session.js";
 import { timeRange } from "./chart_text.js";
 import { button, h } from "./dom.js";
@@ -18,7 +19,7 @@ export function legend(session: Session): HTMLElement {
     const { ground_truth: truth } = meta.value;
     element.hidden = !truth;
     const when = truth?.spans.map((span) => timeRange(...span)).join(", ");
-    name.textContent = `ground truth: ${truth?.label}, ${when || "at no time"}`;
+    name.textContent = `ground truth: ${truth && readable(truth.label)}, ${when || "at no time"}`;
     element.setAttribute("aria-pressed", `${state.show_ground_truth.value}`);
   });
   return element;

@@ -1,6 +1,8 @@
-// The method menu, with the scope, the cost and the progress of a computation.
+// The method menu, with the scope, the time and the progress of a computation, and the menu that adds a pane.
 
+import { MAX_PANES } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
+import { readable } from "../core/text.js";
 import type { Method } from "../host/payload.js";
 import type { Request } from "../host/requests.js";
 import { describePatch } from "../session/patch.js";
@@ -29,39 +31,83 @@ export function methodMenu(session: Session): HTMLElement {
   const scope = h("p");
   const description = h("p", { class: "staa-quiet" });
   watch(until, () => {
-    const { class_specific, labels, target, method: shownMethod, methods } = meta.value;
+    const { class_specific, labels, target, method: shownMethod, method_title, methods } = meta.value;
     const entry = methods.find((method) => method.name === shownMethod);
-    fillOptions(select, [...(entry ? [] : [[shownMethod, shownMethod] as const]), ...methodOptions(methods)]);
+    fillOptions(select, [...(entry ? [] : [[shownMethod, method_title] as const]), ...methodOptions(methods)]);
     select.value = session.view.activeRequest?.method ?? shownMethod;
     select.disabled = !kernel.canCompute.value;
-    name.textContent = shownMethod;
+    name.textContent = method_title;
     const patch = describePatch(meta.value);
     back.hidden = kernel.state.value === "none";
     if (patch) scope.replaceChildren(`The ${patch} `, back);
-    else if (class_specific) scope.replaceChildren("Map for the class ", h("b", {}, labels[target]));
+    else if (class_specific) scope.replaceChildren("Map for the class ", h("b", {}, readable(labels[target])));
     else scope.textContent = "The same map for every class";
     description.textContent =
       kernel.reason.value || (entry ? `${entry.summary} ${entry.cost && `Cost: ${entry.cost}.`}` : "");
   });
   const title = (wish: Request) => {
-    const { target, pane = -1 } = wish;
+    const { target, method, pane = -1 } = wish;
     const { all: panes, active } = session.panes;
     const now = (panes[pane] ?? active.value).meta.value;
+    const methodName = now.methods.find(({ name }) => name === (method ?? now.method))?.title ?? now.method_title;
     return [
-      panes[1] && pane >= 0 ? `Pane ${pane + 1}: computing ` : "Computing ",
-      h("b", {}, describePatch(wish) || (wish.method ?? now.method)),
-      target === undefined ? "" : ` for ${now.labels[target]}`,
+      pane >= 0 && (panes[1] || pane > 0) ? `Pane ${pane + 1}: computing ` : "Computing ",
+      h("b", {}, describePatch(wish) || methodName),
+      target === undefined ? "" : ` for ${readable(now.labels[target])}`,
     ];
   };
+  const row = kernel.state.peek() === "none" ? name : h("div", { class: "staa-row" }, select, compareMenu(session));
   return h(
     "section",
     { class: "staa-method" },
     h("h3", { class: "staa-title" }, "Method"),
-    kernel.state.peek() === "none" ? name : select,
+    row,
     ...requestStatus(session, computation, title, select, h("div", {}, scope, description)),
   );
 }
 
-/** Options for methods, each with its cost and its group. */
-export const methodOptions = (methods: Method[]) =>
-  methods.map(({ name, group, cost }) => [name, cost ? `${name} · ${cost}` : name, group] as const);
+/** A menu of methods: the one that is chosen is computed for the class shown, and added as a pane. */
+function compareMenu(session: Session): HTMLElement {
+  const { host, until, panes } = session;
+  const { meta } = session.view;
+  const select = h("select", {
+    class: "staa-select staa-compare",
+    "aria-label": "Compare with another method",
+    title: "Show another method beside this one",
+    change: () => {
+      const { value } = select;
+      select.value = "";
+      if (value) session.actions.addPane(value);
+    },
+  });
+  watch(until, () => {
+    fillOptions(select, [["", "+ compare"], ...methodOptions(meta.value.methods)]);
+    select.value = "";
+    select.disabled = !host.kernel.canCompute.value;
+    select.hidden = panes.all.length >= MAX_PANES;
+  });
+  return select;
+}
+
+const GROUPS = { attention: "One pass", gradient: "Gradients", perturbation: "Hide parts", control: "Controls" };
+
+const groupOf = ({ group, passes }: Method): string =>
+  GROUPS[group === "attention" && passes && passes[1] > 0 ? "gradient" : group];
+
+/** Options for methods in groups, each with the time that it will take here, or else its passes through the model. */
+export function methodOptions(methods: readonly Method[]): (readonly [value: string, text: string, group: string])[] {
+  const order = Object.values(GROUPS);
+  const sorted = [...methods].sort((a, b) => order.indexOf(groupOf(a)) - order.indexOf(groupOf(b)));
+  return sorted.map((method) => {
+    const { name, title, cost, seconds } = method;
+    const price = seconds === null ? cost : duration(seconds);
+    return [name, price ? `${title} · ${price}` : title, groupOf(method)];
+  });
+}
+
+/** About how long something takes: one digit, in the largest unit that fits. */
+function duration(seconds: number): string {
+  if (seconds < 1) return "under 1 s";
+  const [unit, value] = seconds < 60 ? ["s", seconds] : seconds < 3600 ? ["min", seconds / 60] : ["h", seconds / 3600];
+  return `about ${Number(value.toPrecision(value < 10 ? 1 : 2))} ${unit}`;
+}

@@ -17,9 +17,10 @@ import { header } from "./header.js";
 import { keyHelp } from "./help.js";
 import { listenForKeys } from "./keys.js";
 import { methodMenu } from "./method_menu.js";
+import { notices } from "./notices.js";
 import { predictions } from "./predictions.js";
 import { runDetails } from "./run_details.js";
-import { scoreCards } from "./score_cards.js";
+import { scoreTable } from "./score_table.js";
 import { stage } from "./stage.js";
 import { stylePanel } from "./style_panel.js";
 import { timeline } from "./timeline.js";
@@ -115,8 +116,13 @@ function build(payloads: Payload[] | string, state: State, host: Host): BuiltPla
     header(session, playerActions),
     part(
       "body",
-      part("film", stage(session), transport(session), timeline(session), attentionHeads(session), scoreCards(session)),
-      part("panel", part("what", methodMenu(session), predictions(session)), stylePanel(session), runDetails(session)),
+      part("film", stage(session), transport(session), timeline(session), attentionHeads(session), scoreTable(session)),
+      part(
+        "panel",
+        part("what", methodMenu(session), notices(session), predictions(session)),
+        stylePanel(session),
+        runDetails(session),
+      ),
     ),
     keys,
     exporter.dialog,

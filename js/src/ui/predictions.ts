@@ -2,6 +2,7 @@
 
 import { computed, signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
+import { readable } from "../core/text.js";
 import type { Session } from "../session/session.js";
 import { classMethodPrompt } from "./class_method_prompt.js";
 import { button, focused, h, percent } from "./dom.js";
@@ -35,7 +36,7 @@ export function predictions(session: Session): HTMLElement {
     return h(
       "li",
       { class: now ? "staa-target" : "", role: "option", tabindex: -1, "aria-selected": `${now}`, click },
-      h("span", { class: "staa-trim", title: labels[k] }, labels[k]),
+      h("span", { class: "staa-trim", title: readable(labels[k]) }, readable(labels[k])),
       now && h("span", { class: "staa-tag" }, k === explained ? "explained" : "computing"),
       h("span", { class: "staa-number" }, values ? `${Number(values[k].toPrecision(4))}` : percent(probabilities[k])),
       !values && h("span", { class: "staa-meter", "aria-hidden": "true" }, bar),
@@ -58,7 +59,7 @@ export function predictions(session: Session): HTMLElement {
     type: "search",
     placeholder: "Find a class",
     input: () => {
-      searchText.value = search.value.trim().toLowerCase();
+      searchText.value = readable(search.value.trim().toLowerCase());
     },
     keydown: (event: KeyboardEvent) => {
       if (!/^(ArrowDown|Enter)$/.test(event.key)) return;
@@ -83,7 +84,7 @@ export function predictions(session: Session): HTMLElement {
       .map((_, k) => k)
       .sort((a, b) => scores[b] - scores[a])
       .filter((k, i) =>
-        all ? labels[k].toLowerCase().includes(searchText.value) : i < TOP_CLASSES || k === explained,
+        all ? readable(labels[k]).toLowerCase().includes(searchText.value) : i < TOP_CLASSES || k === explained,
       );
     rows = shownClasses.map(row);
     list.replaceChildren(...rows);

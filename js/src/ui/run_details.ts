@@ -3,6 +3,7 @@
 import { watch } from "../core/reactive.js";
 import type { Session } from "../session/session.js";
 import { h } from "./dom.js";
+import { fold } from "./fold.js";
 
 /** The model, the input and the settings of the run: enough to run it again. */
 export function runDetails(session: Session): HTMLElement {
@@ -12,5 +13,5 @@ export function runDetails(session: Session): HTMLElement {
   watch(until, () =>
     list.replaceChildren(...meta.value.run_details.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
   );
-  return h("details", { class: "staa-details" }, h("summary", { class: "staa-title" }, "Details"), list);
+  return fold(session, "details", [h("b", {}, "Details")], [list]);
 }

@@ -2,6 +2,7 @@
 
 import type { Signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
+import { readable } from "../core/text.js";
 import type { Pictures } from "../frames/store.js";
 import { OUTLINE_STROKES } from "../heat/outline.js";
 import { rank } from "../heat/refine.js";
@@ -69,14 +70,14 @@ export function screen(
     placeRectangle(crop, pane, pane.box);
     layer.append(crop, groundTruthOutline(session, pane));
     element.append(...pointedCell(session, pane, element, pointed, heatName));
-    if (!pane.maxDifference) element.append(patchClick(session, pane as Pane, element));
-    watch(until, () => canvas.setAttribute("aria-label", `Frame with the heat map of ${heatName()}`));
+    if (!pane.isDifference) element.append(patchClick(session, pane as Pane, element));
+    watch(until, () => canvas.setAttribute("aria-label", `Frame with the heat map of ${readable(heatName())}`));
   }
   return element;
 }
 
 /** Name of the difference of the active pane and the next one. */
-export const differenceName = ({ view }: Session): string => view.pairNames.value.join(" − ");
+export const differenceName = ({ view }: Session): string => view.pairNames.value.map(readable).join(" − ");
 
 /** The outline of the ground truth, as SVG, so that it is sharp at any size. */
 function groundTruthOutline(session: Session, { meta, outline }: HeatPicture): SVGSVGElement {
@@ -104,7 +105,7 @@ function pointedCell(
 ): HTMLElement[] {
   const cell = h("div", { class: "staa-cell" });
   const readout = h("div", { class: "staa-readout" });
-  const { heat, map, maxDifference, slice } = pane;
+  const { heat, map, isDifference, slice } = pane;
   watch(session.until, () => {
     const at = pointed.value;
     const isPointed = at?.on === pane;
@@ -124,8 +125,8 @@ function pointedCell(
     const weaker = percent(rank(heat.value.sorted, Math.abs(value)));
     const position = `\nrow ${row + 1}, column ${column + 1}, slice ${slice.value + 1}`;
     const click = session.host.kernel.canCompute.value ? "\nclick to see where this patch’s attention goes" : "";
-    const description = `${maxDifference ? heatName() : "of the clip’s maximum"}\n${maxDifference ? "larger" : "stronger"} than ${weaker} of all cells${maxDifference ? "" : position + click}`;
-    const number = h("b", {}, `${maxDifference && value > 0 ? "+" : ""}${value.toFixed(2)}`);
+    const description = `${isDifference ? heatName() : "of the clip’s maximum"}\n${isDifference ? "larger" : "stronger"} than ${weaker} of all cells${isDifference ? "" : position + click}`;
+    const number = h("b", {}, `${isDifference && value > 0 ? "+" : ""}${value.toFixed(2)}`);
     readout.replaceChildren(number, isPointed ? ` ${description}` : "");
   });
   picture.addEventListener("pointermove", (event) => {

@@ -59,10 +59,10 @@ export function seekbar(session: Session): HTMLElement {
   return element;
 }
 
-/** Describe the current frame. */
-export function describeFrame(session: Session): string {
+/** Describe a frame, by default the current one. */
+export function describeFrame(session: Session, frame?: number): string {
   const { position, timeline, layout } = session.panes;
   const { total, first } = layout.frames;
   const last = first + total - 1;
-  return `frame ${timeline.frames[position.value]} of ${first ? `${first}–${last}` : last}`;
+  return `frame ${frame ?? timeline.frames[position.value]} of ${first ? `${first}–${last}` : last}`;
 }

@@ -2,10 +2,15 @@
 
 import { signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
+import { readable } from "../core/text.js";
+import { clamp } from "../core/timeline.js";
+import { columns } from "../session/arrangement.js";
 import type { HeatPicture, Pane } from "../session/pane.js";
 import type { Session } from "../session/session.js";
+import { plotHeight } from "./chart_view.js";
 import { button, h } from "./dom.js";
 import { tooltip } from "./keys.js";
+import { paneHead } from "./pane_head.js";
 import { differenceName, type PointedPlace, screen } from "./screen.js";
 import { wipeHandle } from "./wipe_handle.js";
 
@@ -13,7 +18,7 @@ import { wipeHandle } from "./wipe_handle.js";
 export function stage(session: Session): HTMLElement {
   const { state, host, until } = session;
   const { all: panes, active, next } = session.panes;
-  const { mode, names } = session.view;
+  const { mode, names, room } = session.view;
   const several = panes.length > 1;
   const pointed = signal<PointedPlace | null>(null);
   const addScreen = (
@@ -29,15 +34,14 @@ export function stage(session: Session): HTMLElement {
       state.pane.value = i;
     };
     const heading = button("", choose, "staa-trim staa-tab");
-    heading.hidden = !several;
     const frameInView = (view: string) => isActive() && (view === "side" || (view === "wipe" && !several));
     const inView = (view: string) =>
       view === "grid" || (isActive() ? view !== "difference" : view === "wipe" && pane === next.value);
     const picture = addScreen(pane, i, inView, name);
     picture.addEventListener("pointerdown", () => mode.peek() === "grid" && choose());
     watch(until, () => {
-      heading.textContent = name();
-      heading.title = tooltip(name(), "pane", 0);
+      heading.textContent = readable(name());
+      heading.title = tooltip(readable(name()), "pane", 0);
       heading.setAttribute("aria-pressed", `${isActive()}`);
       heading.toggleAttribute("data-busy", host.computation.running.value?.request.pane === i);
       // In the wipe view it lies over the other picture.
@@ -52,7 +56,8 @@ export function stage(session: Session): HTMLElement {
         (view) => isActive() && view === "difference",
         () => differenceName(session),
       );
-    return h("div", { class: "staa-pane" }, heading, addScreen(pane, i, frameInView, null), picture, differencePicture);
+    const head = several && paneHead(session, pane, i, heading);
+    return h("div", { class: "staa-pane" }, head, addScreen(pane, i, frameInView, null), picture, differencePicture);
   };
   const toast = h("div", { class: "staa-toast", role: "status" });
   const share = signal(50);
@@ -61,13 +66,24 @@ export function stage(session: Session): HTMLElement {
   // One shape for all cells of the grid: the geometric mean.
   const shapeOf = ({ size: [width, height] }: Pane) => width / height;
   const shape = panes.reduce((product, pane) => product * shapeOf(pane), 1) ** (1 / panes.length);
-  const across = columns(panes.length, shape);
-  const down = Math.ceil(panes.length / across);
+  const frame = h("div", {}, element);
+  const measure = () => {
+    // Below the pictures lie the controls and the chart.
+    const controls = 300 + plotHeight(panes.length);
+    const screenHeight = Math.min(0.62 * innerHeight, innerHeight - controls);
+    room.value = { width: frame.clientWidth, height: state.height.value || clamp(screenHeight, 220, 900) };
+  };
+  watch(until, measure);
+  const observer = new ResizeObserver(measure);
+  observer.observe(frame);
+  addEventListener("resize", measure, { signal: until });
+  until.addEventListener("abort", () => observer.disconnect());
   watch(until, () => {
     const wide = Math.max(shapeOf(active.value), shapeOf(next.value));
-    const height = state.height.value ? `--staa-height:${state.height.value}px` : "";
+    const across = columns(panes.length, shape, room.value);
+    const down = Math.ceil(panes.length / across);
     element.className = `staa-stage staa-${mode.value}${several ? " staa-several" : ""}`;
-    element.style.cssText = `--staa-shape:${shape};--staa-across:${across};--staa-down:${down};--staa-panes:${panes.length};--staa-wide:${wide};--staa-share:${share.value / 100};${height}`;
+    element.style.cssText = `--staa-shape:${shape};--staa-across:${across};--staa-down:${down};--staa-panes:${panes.length};--staa-wide:${wide};--staa-share:${share.value / 100};--staa-height:${room.value.height}px`;
   });
 
   let hideTimer: ReturnType<typeof setTimeout> | undefined;
@@ -79,9 +95,5 @@ export function stage(session: Session): HTMLElement {
     }, 2500);
   });
   until.addEventListener("abort", () => clearTimeout(hideTimer));
-  return element;
+  return frame;
 }
-
-/** Number of panes side by side, chosen so that pictures of this shape are large. */
-export const columns = (panes: number, shape: number): number =>
-  panes < 3 || shape < (panes === 3 ? 1.15 : 0.85) ? panes : 2;

@@ -1,15 +1,36 @@
 // Controls for how the heat map is drawn.
 
 import type { Signal } from "@preact/signals-core";
-import { DIVERGING, SLIDERS } from "../core/generated.js";
+import { DEFAULTS, DIVERGING, SLIDERS } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
+import { readable } from "../core/text.js";
 import type { MaskFacts } from "../host/payload.js";
 import type { Session } from "../session/session.js";
 import { colorbar } from "./colorbar.js";
+import { DEFINITIONS } from "./definitions.js";
 import { button, fillOptions, h, percent } from "./dom.js";
+import { fold } from "./fold.js";
 import { tooltip } from "./keys.js";
+import { describe } from "./term.js";
 
-/** Controls for the layer, the colors, the threshold and the interpolation. */
+/** Settings that the button "Reset" sets to their defaults. */
+const STYLE = [
+  "layer",
+  "head",
+  "mask",
+  "colormap",
+  "opacity",
+  "threshold",
+  "gamma",
+  "smooth",
+  "normalize",
+  "share_scale",
+  "interpolation",
+  "time_interpolation",
+  "dim_outside",
+] as const;
+
+/** Controls for the layer, the colors, the threshold and the interpolation: three are open, the others folded away. */
 export function stylePanel(session: Session): HTMLElement {
   const { state, until } = session;
   const { meta } = session.view;
@@ -57,6 +78,19 @@ export function stylePanel(session: Session): HTMLElement {
     return row(label, element);
   };
 
+  const isDefault = (name: (typeof STYLE)[number]) => state[name].value === DEFAULTS[name];
+  const reset = button(
+    "Reset",
+    () => {
+      for (const name of STYLE) (state[name] as Signal<unknown>).value = DEFAULTS[name];
+    },
+    "staa-small staa-end",
+  );
+  reset.title = "Set the heat map to its defaults";
+  watch(until, () => {
+    reset.disabled = STYLE.every(isDefault);
+  });
+
   /** A menu of layers, or of the heads of a layer. */
   const attentionSelect = (label: string, value: Signal<number>, first: () => string, name: string, axis: 0 | 1) => {
     const number = (i: number) => [`${i}`, `${name} ${i + 1}`] as const;
@@ -89,19 +123,20 @@ export function stylePanel(session: Session): HTMLElement {
     watch(until, () => {
       const masks = facts();
       element.hidden = !masks || layer.value >= 0;
-      if (masks) caption.textContent = describeMask(masks, state.mask.value, meta.value.labels[meta.value.target]);
+      if (masks)
+        caption.textContent = describeMask(masks, state.mask.value, readable(meta.value.labels[meta.value.target]));
     });
     return element;
   };
 
-  const optionButtons = <T>(label: string, value: Signal<T>, ...options: [value: T, text: string][]) => {
-    const buttons = options.map(([option, text]) => {
+  const optionButtons = <T>(label: string, value: Signal<T>, ...options: [value: T, text: string, what?: string][]) => {
+    const buttons = options.flatMap(([option, text, definition]) => {
       const click = () => {
         value.value = option;
       };
       const element = h("button", { type: "button", class: "staa-option", click }, text);
       watch(until, () => element.setAttribute("aria-pressed", String(value.value === option)));
-      return element;
+      return definition ? [element, describe(element, definition)] : [element];
     });
     return row(label, h("div", { class: "staa-choice", role: "group" }, ...buttons));
   };
@@ -114,16 +149,11 @@ export function stylePanel(session: Session): HTMLElement {
     const signed = session.view.colormap.value === DIVERGING;
     return (signed ? [DIVERGING] : session.view.colormaps).map((name) => [name, name] as const);
   };
-  return h(
-    "section",
-    { class: "staa-style" },
-    h("h3", { class: "staa-title" }, "Heat map"),
-    colorbar(session),
-    attentionSelect("Map", layer, () => `all layers (${meta.value.method})`, "layer", 0),
+  const map = attentionSelect("Map", layer, () => `all layers (${meta.value.method_title})`, "layer", 0);
+  map.append(describe(map.querySelector("select")!, DEFINITIONS.joint));
+  const folded = [
+    map,
     attentionSelect("Head", head, () => "mean of all heads", "head", 1),
-    maskSelect(),
-    slider("Opacity", "opacity", tooltip("Opacity of the heat map", "opacity")),
-    slider("Threshold", "threshold", "Share of the clip’s cells that are hidden, the weakest first", auto),
     slider("Gamma", "gamma", "Exponent of the map: above 1 it sharpens, below 1 it flattens"),
     slider(
       "Blur",
@@ -138,11 +168,35 @@ export function stylePanel(session: Session): HTMLElement {
         colormap.value = name as typeof colormap.value;
       },
     ),
-    optionButtons("Scale", state.normalize, ["clip", "per clip"], ["frame", "per frame"]),
     optionButtons("Between patches", state.interpolation, ["linear", "smooth"], ["nearest", "blocks"]),
     optionButtons("Between slices", state.time_interpolation, ["hold", "hold"], ["linear", "interpolate"]),
-    session.panes.all.some(({ cropped }) => cropped) &&
-      optionButtons("Outside the crop", state.dim_outside, [false, "show"], [true, "dim"]),
+  ];
+  const { all: panes } = session.panes;
+  if (panes.some(({ cropped }) => cropped)) {
+    folded.push(optionButtons("Outside the crop", state.dim_outside, [false, "show"], [true, "dim"]));
+  }
+  return h(
+    "section",
+    { class: "staa-style" },
+    h("div", { class: "staa-row" }, h("h3", { class: "staa-title" }, "Heat map"), reset),
+    colorbar(session),
+    maskSelect(),
+    slider("Opacity", "opacity", tooltip("Opacity of the heat map", "opacity")),
+    slider("Threshold", "threshold", "Share of the clip’s cells that are hidden, the weakest first", auto),
+    optionButtons(
+      "Scale",
+      state.normalize,
+      ["clip", "per clip", DEFINITIONS.clipScale],
+      ["frame", "per frame", DEFINITIONS.frameScale],
+    ),
+    panes.length > 1 &&
+      optionButtons(
+        "Panes",
+        state.share_scale,
+        [false, "own scale", DEFINITIONS.clipScale],
+        [true, "one scale", DEFINITIONS.sharedScale],
+      ),
+    fold(session, "more", ["More"], folded),
   );
 }
 

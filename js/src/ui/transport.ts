@@ -26,8 +26,12 @@ export function transport(session: Session): HTMLElement {
       state.rate.value = +rate.value;
     },
   });
-  const clock = h("div", { class: "staa-time staa-trim" });
-  const frameText = h("div", { class: "staa-quiet staa-trim" });
+  const clock = h("div", { class: "staa-time" });
+  const frameText = h("div", { class: "staa-quiet" });
+  const now = h("div", { class: "staa-now" }, clock, frameText);
+  // Room for the longest text, so that nothing moves while the clip plays.
+  const longest = `${describeFrame(session, timeline.frames[timeline.count - 1])}, sampled`;
+  now.style.minWidth = `${0.8 * longest.length}ch`;
   watch(until, () => {
     const [name, does] = state.playing.value ? (["pause", "Pause"] as const) : (["play", "Play"] as const);
     play.replaceChildren(icon(name));
@@ -52,9 +56,7 @@ export function transport(session: Session): HTMLElement {
     iconButton("back", tooltip("Previous frame", "step", 0), () => step(-1)),
     play,
     iconButton("forward", tooltip("Next frame", "step", 1), () => step(1)),
-    h("div", { class: "staa-now" }, clock, frameText),
-    views(session),
-    rate,
-    loop,
+    now,
+    h("div", { class: "staa-tools" }, views(session), rate, loop),
   );
 }

@@ -1,13 +1,13 @@
 // Buttons that choose the view: overlay, side by side, wipe, difference, grid.
 
-import type { Settings } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
+import type { Arrangement } from "../core/settings.js";
 import type { Session } from "../session/session.js";
 import { h } from "./dom.js";
 import { tooltip } from "./keys.js";
 import { differenceName } from "./screen.js";
 
-type ViewTexts = { [view in Settings["view"]]: readonly [name: string, title: string] };
+type ViewTexts = { [view in Arrangement]: readonly [name: string, title: string] };
 
 const SEVERAL: ViewTexts = {
   grid: ["all", "All panes"],

@@ -2,6 +2,7 @@
 
 import type { Signal } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
+import { readable } from "../core/text.js";
 import type { Session } from "../session/session.js";
 import { h, icon, onDrag } from "./dom.js";
 import { differenceName } from "./screen.js";
@@ -34,7 +35,7 @@ export function wipeHandle(session: Session, share: Signal<number>): HTMLElement
     const wipe = mode.value === "wipe";
     element.hidden = !wipe && mode.value !== "difference";
     grip.hidden = after.hidden = !wipe;
-    const sides = panes.length > 1 ? pairNames.value : ["frame", active.value.meta.value.method];
+    const sides = panes.length > 1 ? pairNames.value.map(readable) : ["frame", active.value.meta.value.method_title];
     before.textContent = wipe ? sides[0] : differenceName(session);
     after.textContent = sides[1];
     range.value = `${share.value}`;

@@ -75,9 +75,8 @@ it("writes Python code", () => {
   expect(player).toBe('staa.Player(e, frame=103, colormap="magma", dim_outside=True, selection=[2.5, 3])');
 });
 
-it("writes several panes as a list, with the grid as default view", () => {
+it("writes several panes as a list, and a view only if one was chosen", () => {
   const session = open((one) => [one, other(one)]);
-  session.state.view.value = "grid";
   expect(pythonCode(session).split("\n").slice(-2, -1)).toEqual(["staa.Player([e1, e2], frame=103)"]);
   session.state.view.value = "overlay";
   expect(pythonCode(session)).toContain('view="overlay"');

@@ -68,7 +68,8 @@ describe("the payload", () => {
     expect([...payload.groundTruth.subarray(4, 6)]).toEqual([80, 180]);
     expect(payload.groundTruth).toHaveLength(2 * 62);
     expect(cards.map(({ key }) => key)).toEqual([card]);
-    expect(cards[0].scores).toEqual([
+    expect(cards[0].scores.every(({ definition }) => definition.endsWith("."))).toBe(true);
+    expect(cards[0].scores).toMatchObject([
       { name: "pointing", value: 1, chance: 0.125, prior: 0.125 },
       { name: "mass", value: 0.6957, chance: 0.125, prior: 0.125 },
       { name: "mass at equal entropy", value: 1, chance: 0.125, prior: 0.125 },

@@ -2,9 +2,9 @@ import { expect, it } from "vitest";
 import { connect } from "../../src/host/connection.js";
 import { type Meta, type Payload, readPayloads } from "../../src/host/payload.js";
 import { createState } from "../../src/host/settings_sync.js";
+import { columns, fitsSideBySide, type Room } from "../../src/session/arrangement.js";
 import { commonGrid, type Grid, resample } from "../../src/session/difference.js";
 import { openSession } from "../../src/session/session.js";
-import { columns } from "../../src/ui/stage.js";
 import { controller, FakeModel, FakeSignal, named, payloadTraits } from "../fake.js";
 
 const nameOf = ({ method, labels, target }: Meta) => `${method} · ${labels[target]}`;
@@ -71,7 +71,7 @@ it("subtracts the next pane from the active one at the same second, each on its 
     expect([...values.slice(4 * at, 4 * at + 4)]).toEqual([...difference.map.value]);
   }
   // One of the two is signed.
-  expect(difference.maxDifference!.value).toBe(2);
+  expect(difference.colorMax.value).toBe(2);
   expect(difference.overlay.value.top).toBe(2);
   state.normalize.value = "frame";
   expect(difference.overlay.value.top).toBe(Math.max(...[...difference.map.value].map(Math.abs)));
@@ -146,9 +146,26 @@ it("computes in the pane that was active at the request", async () => {
   expect(session.view.activeRequest).toBeNull();
 });
 
-it("arranges panes so that pictures are large", () => {
+it("arranges panes so that pictures are large in the room", () => {
   const [wide, square, tall] = [16 / 9, 1, 9 / 16];
-  expect([wide, square, tall].map((shape) => columns(2, shape))).toEqual([2, 2, 2]);
-  expect([wide, square, tall].map((shape) => columns(3, shape))).toEqual([2, 3, 3]);
-  expect([wide, square, tall].map((shape) => columns(4, shape))).toEqual([2, 2, 4]);
+  const [large, low, narrow] = [
+    { width: 944, height: 558 },
+    { width: 944, height: 428 },
+    { width: 348, height: 428 },
+  ];
+  const across = (panes: number, room: Room) => [wide, square, tall].map((shape) => columns(panes, shape, room));
+  expect(across(2, large)).toEqual([2, 2, 2]);
+  expect(across(3, large)).toEqual([2, 3, 3]);
+  expect(across(4, large)).toEqual([2, 2, 4]);
+  expect(across(4, low)).toEqual([2, 4, 4]);
+  // A picture among others is never narrower than it can be read.
+  expect(across(4, narrow)).toEqual([2, 2, 2]);
+});
+
+it("puts the frame beside its heat map where that fills the room", () => {
+  const [wide, square, tall] = [16 / 9, 1, 9 / 16];
+  const fits = (width: number) => [wide, square, tall].map((shape) => fitsSideBySide(shape, { width, height: 558 }));
+  expect(fits(944)).toEqual([false, true, true]);
+  expect(fits(690)).toEqual([false, false, true]);
+  expect(fits(348)).toEqual([false, false, false]);
 });

@@ -23,6 +23,7 @@ function other(payload: Payload): Payload {
   const meta = {
     ...payload.meta,
     method: "staa_logit",
+    method_title: "Class-specific STAA",
     class_specific: true,
     target: 0,
     signed: false,
@@ -57,7 +58,7 @@ it("shows another explanation of the clip without changing frame or settings", a
   expect(shares.at(-1)).toBe(before.temporal[1]);
   expect([...pane.map.value]).toEqual([...before.maps].reverse().slice(0, 4));
   expect(session.view.colormap.value).toBe("inferno");
-  expect(session.host.notice.value.text).toBe("staa_logit: wave");
+  expect(session.host.notice.value.text).toBe("Class-specific STAA: wave");
 });
 
 it("falls back to the map of all layers for an explanation without layers", async () => {
