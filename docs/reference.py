@@ -31,6 +31,7 @@ Every public function and class of `import staa_widgets as staa`. In shapes, `S`
 
 CHAPTERS = {
     "Explaining videos": ("explain", "explain_many", "Outcome", "stream", "compare", "time_profile"),
+    "Explaining a camera": ("live", "Live"),
     "Loading models": ("load_model", "wrap_model", "VideoModel"),
     "Attribution methods": ("METHODS",),
     "What explain returns": ("Explanation", "Comparison", "Selection"),
@@ -43,6 +44,7 @@ CHAPTERS = {
 
 OWN_MEMBERS = {
     "Player": ("show", "compute", "on_select", "snapshot", "render_image", "close"),
+    "Live": ("start", "stop", "close", "windows", "on_window", "on_status", "record", "is_running", "status", "stats"),
     "cache": ("info", "prune", "clear", "folder", "limit"),
 }
 """Members to list where others are for other modules of the package only."""

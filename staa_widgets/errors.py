@@ -121,6 +121,10 @@ class VideoTooLargeError(VideoError):
     """The frames would take more memory than the limit allows."""
 
 
+class LiveSourceError(VideoError):
+    """A live source, such as a camera or an address, cannot be opened or was lost."""
+
+
 class ModelError(StaaError, ValueError):
     """A model cannot be loaded or explained."""
 

@@ -1,4 +1,4 @@
-"""The command line: ``staa explain``, ``demo``, ``benchmark``, ``convert``, ``doctor`` and ``cache``."""
+"""The command line: ``staa explain``, ``live``, ``demo``, ``benchmark``, ``convert``, ``doctor`` and ``cache``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from staa_widgets.cli.convert import run_convert
 from staa_widgets.cli.demo import run_demo
 from staa_widgets.cli.doctor import run_doctor
 from staa_widgets.cli.explain import run_explain
+from staa_widgets.cli.live import run_live
 from staa_widgets.cli.output import FAILED, INTERRUPTED, filter_warnings, report_error
 from staa_widgets.explanation.exports import FORMATS_BY_SUFFIX
 
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"staa_widgets {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_explain(commands)
+    _add_live(commands)
     _add_demo(commands)
     _add_benchmark(commands)
     _add_convert(commands)
@@ -132,6 +134,38 @@ def _add_explain(commands: Any) -> None:
     explain.add_argument("--open", action="store_true", help="open each page in the web browser")
     _add_no_cache(explain)
     explain.add_argument(
+        "--device", default="auto", help="where to run the model: auto, cpu, cuda or mps (default: %(default)s)"
+    )
+
+
+def _add_live(commands: Any) -> None:
+    live = _add_command(
+        commands,
+        "live",
+        "explain a camera or a stream while it runs, and print a line for each window",
+        run_live,
+        "Frames for which there is no time are left out; nothing queues up.",
+    )
+    live.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="address such as rtsp://host/path or http://host/path, camera such as /dev/video0, or video file, which "
+        "is played at its own speed",
+    )
+    live.add_argument("--model", help="model on the Hugging Face Hub, or a local folder (default: the bundled model)")
+    live.add_argument("--method", default=None, help="attribution method (default: as for 'staa explain')")
+    live.add_argument("--target", help="class to explain, as label or index (default: the predicted class)")
+    live.add_argument("--fps", type=float, default=8.0, metavar="N", help="frames a second to take (default: 8)")
+    live.add_argument("--window", type=float, default=2.0, metavar="S", help="seconds that one pass spans (default: 2)")
+    live.add_argument("--stride", type=float, default=0.25, metavar="S", help="seconds between windows (default: 0.25)")
+    live.add_argument("--seconds", type=float, metavar="S", help="stop after this time (default: when the source ends)")
+    live.add_argument(
+        "--record",
+        type=Path,
+        metavar="FILE",
+        help="also write the frames that the model sees, without loss (.mp4 or .mkv)",
+    )
+    live.add_argument(
         "--device", default="auto", help="where to run the model: auto, cpu, cuda or mps (default: %(default)s)"
     )
 
