@@ -1,4 +1,4 @@
-"""Run the tests that meet transformers, anywidget or marimo on releases of theirs, each in its own environment.
+"""Run the tests that meet transformers, anywidget, marimo or other browsers, each in its own environment.
 
 ``python tests/matrix.py [folder [name …]]``; environments stay in the folder, by default ``.venv-matrix``. The player
 must be built.
@@ -38,6 +38,8 @@ CASES = {
     "newest": Case("transformers<6", "baselines", (*PYTEST, *TESTS)),
     "anywidget": Case("anywidget==0.9.*", "dev", (*PYTEST, "tests/widget/test_player.py", "tests/lab")),
     "marimo": Case("marimo", "dev", ("tests/marimo_smoke.py",)),
+    # Firefox and WebKitGTK with an exported page, Firefox with the player in Voila.
+    "engines": Case("voila", "dev", ("tests/engines_smoke.py",)),
 }
 UNPINNED = ("transformers", "huggingface_hub", "tokenizers", "anywidget")
 """What constraints.txt pins and each case chooses for itself."""

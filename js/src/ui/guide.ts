@@ -30,8 +30,8 @@ export function guide(session: Session): HTMLElement {
           ? "Warm colors lie where the clip spoke for the class, cold colors where it spoke against it."
           : "Color lies on what counted in the picture, most where it is brightest. The color bar gives the numbers.",
       ],
-      ["When. ", "Each bar is the share of one slice of time. Above the dashed line it is more than an even share."],
       ["Move. ", "Drag the slider, click a bar, or press ← → and Space: picture and bars move together."],
+      ["When. ", "Each bar is the share of one slice of time. Above the dashed line it is more than an even share."],
       [
         "Careful. ",
         `This shows what the model used, not whether it is right.${truth ? " The green outline and band are the true place and time." : ""}`,
@@ -83,10 +83,10 @@ function drawing(colors: string[]): SVGElement[] {
     box(34, 98, 213, 4, "var(--staa-line)"),
     box(34, 98, 120, 4, "var(--staa-accent)"),
     svg("circle", { cx: 154, cy: 100, r: 7, fill: "var(--staa-accent)" }),
-    number(3, 268, 100),
+    number(2, 268, 100),
     ...bars,
     svg("path", { d: "M30 142H252", stroke: "var(--staa-quiet)", "stroke-dasharray": "3 4" }),
     svg("path", { d: "M154 114V164", stroke: "var(--staa-fg)", "stroke-width": 2 }),
-    number(2, 268, 142),
+    number(3, 268, 142),
   ];
 }
