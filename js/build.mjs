@@ -1,5 +1,5 @@
-// Build `widget.js`, the module that anywidget loads; `page.js`, the same player as a plain script, because an exported
-// page may be opened from file://, where modules cannot be imported; and `widget.css`.
+// Build `widget.js` and `live.js`, the modules that anywidget loads; `page.js`, the player as a plain script, because an
+// exported page may be opened from file://, where modules cannot be imported; and the style sheets.
 import { readFileSync } from "node:fs";
 import { build } from "esbuild";
 
@@ -13,5 +13,7 @@ async function bundle(entry, file, options) {
 }
 
 await bundle("src/index.ts", "widget.js", { format: "esm", banner: BANNER });
+await bundle("src/live.ts", "live.js", { format: "esm" });
 await bundle("src/page.ts", "page.js", { format: "iife", banner: BANNER });
 await bundle("src/styles/widget.css", "widget.css", {});
+await bundle("src/styles/live.css", "live.css", {});

@@ -141,7 +141,9 @@ def _check_bundled_model() -> Iterator[Check]:
 
 def _check_player() -> Iterator[Check]:
     folder = _PACKAGE / "widget" / "static"
-    missing = [name for name in ("page.js", "widget.js", "widget.css") if not (folder / name).is_file()]
+    missing = [
+        name for name in ("page.js", "widget.js", "widget.css", "live.js", "live.css") if not (folder / name).is_file()
+    ]
     if missing:
         yield _fail(f"{', '.join(missing)} not built: run 'npm ci && npm run build' in js/, or reinstall staa_widgets")
     else:

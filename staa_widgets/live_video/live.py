@@ -299,7 +299,19 @@ class Live:
     def __repr__(self) -> str:
         return f"<Live of {self.source.name}, {self.explainer.method.name}, {self.status.state}>"
 
+    def _ipython_display_(self) -> None:
+        from staa_widgets.live_video.player import LivePlayer
+
+        if not isinstance(self._view, LivePlayer):
+            self._view = LivePlayer(self)
+        self._view.display()
+
     # For the widget and the command line.
+
+    @property
+    def session(self) -> Session | None:
+        """The session since the last start."""
+        return self._session
 
     def stop_with(self, text: str) -> None:
         """Stop, and give a sentence that says why."""

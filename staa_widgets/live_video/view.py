@@ -1,12 +1,19 @@
-"""`LiveView`: the interface between a `Live` object and the widget that shows it."""
+"""`LiveView` and `LiveOwner`: the interfaces between a `Live` object and the widget that shows it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import os
+
+    from staa_widgets.live_video.explainer import WindowExplainer
     from staa_widgets.live_video.frame import LiveFrame
-    from staa_widgets.live_video.session import LiveResult, LiveStatus
+    from staa_widgets.live_video.recorder import Recorder
+    from staa_widgets.live_video.session import LiveResult, LiveStatus, Session
+    from staa_widgets.live_video.sources.source import Source
+    from staa_widgets.live_video.statistics import LiveStats
+    from staa_widgets.video.clip import Clip
 
 
 class LiveView(Protocol):
@@ -36,4 +43,48 @@ class LiveView(Protocol):
 
     def close(self) -> None:
         """Remove the view from every page."""
+        ...
+
+
+class LiveOwner(Protocol):
+    """What a view shows: a `Live` object."""
+
+    source: Source
+    explainer: WindowExplainer
+    fps: float
+
+    @property
+    def session(self) -> Session | None:
+        """The session since the last start."""
+        ...
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the source is being read."""
+        ...
+
+    @property
+    def status(self) -> LiveStatus:
+        """What the source is doing."""
+        ...
+
+    @property
+    def stats(self) -> LiveStats:
+        """Counts, rates and ages."""
+        ...
+
+    def start(self) -> None:
+        """Start the source."""
+        ...
+
+    def stop_with(self, text: str) -> None:
+        """Stop, and give a sentence that says why."""
+        ...
+
+    def begin_recording(self, seconds: float, path: str | os.PathLike[str] | None) -> Recorder:
+        """Record the frames that come from now on."""
+        ...
+
+    def keep_recording(self, recorder: Recorder) -> Clip:
+        """Return the clip of a finished recording."""
         ...

@@ -12,18 +12,21 @@ import staa_widgets
 STATIC = Path(staa_widgets.__file__).parent / "widget" / "static"
 
 
-@pytest.mark.parametrize(("name", "kilobytes"), [("widget.js", 100), ("page.js", 100), ("widget.css", 16)])
+@pytest.mark.parametrize(
+    ("name", "kilobytes"), [("widget.js", 100), ("page.js", 100), ("live.js", 24), ("widget.css", 16), ("live.css", 8)]
+)
 def test_bundle_is_small_enough_for_every_notebook(name: str, kilobytes: int) -> None:
     assert 0 < (STATIC / name).stat().st_size <= kilobytes * 1024
 
 
-@pytest.mark.parametrize("name", ["widget.js", "page.js"])
+@pytest.mark.parametrize("name", ["widget.js", "page.js", "live.js"])
 def test_script_is_small_when_compressed(name: str) -> None:
     assert len(gzip.compress((STATIC / name).read_bytes())) <= 40 * 1024
 
 
-def test_widget_is_one_module_that_imports_nothing() -> None:
-    module = (STATIC / "widget.js").read_text("utf-8")
+@pytest.mark.parametrize("name", ["widget.js", "live.js"])
+def test_widget_is_one_module_that_imports_nothing(name: str) -> None:
+    module = (STATIC / name).read_text("utf-8")
     assert "export{" in module
     assert "import(" not in module
     assert not module.startswith("import")

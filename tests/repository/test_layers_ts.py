@@ -19,9 +19,10 @@ RANKS = (
     ("session",),
     ("export",),
     ("ui",),
+    ("live",),
     ("index", "page"),
 )
-"""Folders of js/src from low to high; last the entries, `index.ts` and `page.ts`."""
+"""Folders of js/src from low to high; last the entries, `index.ts` and `page.ts`; `live.ts` is the entry of `live`."""
 
 IMPORT = re.compile(r"""^(?:import|export)\b[^;"']*?["'](\.[^"']*)["']|\bimport\(\s*["'](\.[^"']*)["']""", re.MULTILINE)
 """An import of a local file: plain, type-only, re-exported, for its side effects, or dynamic."""

@@ -11,6 +11,8 @@ from pathlib import Path
 MODELS = {"", "timesformer-1/", "vivit/", "vivit-1/", "videomae/", "videomae-1/"}
 NEEDED_FILES = {
     "staa_widgets/py.typed",
+    "staa_widgets/widget/static/live.css",
+    "staa_widgets/widget/static/live.js",
     "staa_widgets/widget/static/page.js",
     "staa_widgets/widget/static/widget.js",
     "staa_widgets/widget/static/widget.css",

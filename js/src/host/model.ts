@@ -14,8 +14,8 @@ export interface Model {
   save_changes(): void;
   on(event: string, callback: Listener): void;
   off(event: string, callback: Listener): void;
-  /** Send a message to the kernel; missing if there is no kernel. Answers come as the event `msg:custom`. */
-  send?(content: unknown): void;
+  /** Send a message with binary parts to the kernel; missing if there is no kernel. Answers come as `msg:custom`. */
+  send?(content: unknown, callbacks?: unknown, buffers?: ArrayBuffer[] | undefined): void;
   /** JupyterLab's widget manager, with the connection to the kernel. */
   widget_manager?: unknown;
 }

@@ -71,6 +71,10 @@ class PageCamera:
         self._offset = offset if self._offset is None else min(self._offset, offset)
         sink.offer(page_seconds + self._offset, lambda: decode_picture(picture))
 
+    def page_time(self, seconds: float) -> float:
+        """Return a second of the session by the clock of the page."""
+        return seconds - (self._offset or 0.0)
+
 
 def decode_picture(picture: bytes | memoryview) -> NDArray[np.uint8]:
     """Return a JPEG or WebP file as RGB uint8 ``(height, width, 3)``; raises `ProtocolError` if it is none."""
