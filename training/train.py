@@ -71,6 +71,7 @@ STAGES: dict[str, tuple[Stage, ...]] = {
         Stage(epochs=18, rate=1e-3, warm_up=200, shift=4),
         Stage(epochs=6, rate=8e-4, warm_up=50, dropout=0.15, painted=0.2, shift=6),
         Stage(epochs=6, rate=5e-4, warm_up=50, dropout=0.1, painted=0.12, shift=6),
+        Stage(epochs=4, rate=3e-4, warm_up=50, dropout=0.1, painted=0.12, shift=6),
     ),
     "videomae": (
         Stage(epochs=16, rate=1e-3, warm_up=200, shift=4),
@@ -146,7 +147,7 @@ def train(options: argparse.Namespace) -> None:
             report = partial(print_epoch, number, model, held_out, time.perf_counter())
             train_stage(model, stage, clips, [options.seed, number], checkpoint, settings, report)
         save(model, checkpoint.with_suffix(""))
-    if options.stages == len(stages):
+    if options.stages in (None, len(stages)):
         save(model, options.out or bundled_folder(options.family, options.seed))
 
 
@@ -292,7 +293,7 @@ if __name__ == "__main__":
     parser.add_argument("--family", choices=NETS, default="timesformer")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--clips", type=int, default=12_800)
-    parser.add_argument("--stages", type=int, choices=range(1, 4), default=3, help="stop after this stage")
+    parser.add_argument("--stages", type=int, choices=range(1, 5), help="stop after this stage")
     parser.add_argument("--store", type=Path, default=Path("out/training"), help="folder of clips and checkpoints")
     parser.add_argument("--out", type=Path, help="default: where the package finds it")
     train(parser.parse_args())
