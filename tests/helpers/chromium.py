@@ -16,11 +16,14 @@ from playwright.sync_api import Locator, Page
 PATIENCE = 60_000
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
+# No sandbox, because containers run tests as root. A camera that shows a drawn picture and needs no permission.
+ARGUMENTS = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+
 
 def launch_args() -> dict[str, Any] | None:
-    """Return Playwright's arguments for the installed Chromium; no sandbox, because containers run tests as root."""
+    """Return Playwright's arguments for the installed Chromium."""
     executable_path = next(filter(None, map(shutil.which, NAMES)), None)
-    return {"executable_path": executable_path, "args": ["--no-sandbox"]} if executable_path else None
+    return {"executable_path": executable_path, "args": ARGUMENTS} if executable_path else None
 
 
 def wait_for_frame(page: Page, frame: int) -> None:
