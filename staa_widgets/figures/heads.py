@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staa_widgets.errors import ParameterError
+from staa_widgets.figures.head_frames import frames_under_maps
 from staa_widgets.render.colormaps import COLORMAPS
 from staa_widgets.render.theme import MUTED_COLOR, escape_plotly_text, plotly_template
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from staa_widgets.explanation.explanation import Explanation
+
+MAPS_WIDTH = 640
+"""Width in pixels for which the height of the maps is computed: about that of a notebook's output."""
 
 MAPS_TRACE = "staa-heads"
 """``meta`` of the trace of maps, by which `staa_widgets.link` recognizes it."""
@@ -23,7 +27,8 @@ def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Fi
     """Draw the attention of every layer and head: above as small maps, below as lines over time.
 
     Each map and each line is divided by its own maximum, so that shapes can be compared but strengths cannot. Hovering
-    over a cell shows its value: in a map the attention, in a line the share of the slice.
+    over a cell shows its value: in a map the attention, in a line the share of the slice. The frame lies faintly under
+    each map: that of the slice, or that of the greatest attribution.
 
     Parameters
     ----------
@@ -56,28 +61,51 @@ def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Fi
     attention = e.attention.astype(np.float32)
     x0, y0, x1, y1 = e.box
     cell_aspect = (y1 - y0) / h / ((x1 - x0) / w)
-    maps_height = 880 / count * layers * h * cell_aspect / w
+    maps_height = MAPS_WIDTH / count * layers * h * cell_aspect / w
     lines_height = float(np.clip(5 * layers * count, 160, 420))
     plots_height = maps_height + lines_height
-    figure = make_subplots(2, 1, row_heights=[maps_height, lines_height], vertical_spacing=90 / plots_height)
+    headings = ("Where: one map per head", "When: one row per head")
+    heights = [maps_height, lines_height]
+    figure = make_subplots(2, 1, row_heights=heights, vertical_spacing=90 / plots_height, subplot_titles=headings)
+    figure.update_annotations(x=0, xanchor="left", yshift=4, font={"size": 14})
     figure.add_trace(_maps_trace(attention.mean(axis=2) if slice is None else attention[:, :, slice]), row=1, col=1)
     figure.add_trace(_shares_trace(e, attention.sum(axis=(3, 4))), row=2, col=1)
     time_text = "mean over time" if slice is None else f"{e.spans[slice, 0]:.2f} – {e.spans[slice, 1]:.2f} s"
-    source = " · ".join(escape_plotly_text(name) for name in (e.clip_name, e.model_id) if name)
+    # A line for each name, so that long names are not cut.
+    names = [escape_plotly_text(name) for name in (e.clip_name, e.model_id) if name]
+    source = "<br>".join([*names[:-1], " · ".join([*names[-1:], time_text])])
+    under = frames_under_maps(e, slice)
     small_style = f"font-size:13px;color:{MUTED_COLOR}"
     figure.update_layout(
         template=plotly_template(),
-        title={"text": f"Attention by layer and head<br><span style='{small_style}'>{source} · {time_text}</span>"},
-        height=plots_height + 260,
+        title={
+            "text": f"Attention by layer and head<br><span style='{small_style}'>{source}</span>",
+            "y": 1,
+            "yanchor": "top",
+            "pad": {"t": 16, "l": 16},
+        },
+        margin={"t": 128, "b": 120},
+        height=plots_height + 350,
+        images=[under] if under else [],
+        coloraxis2={
+            "colorscale": _color_scale(see_through=under is not None),
+            "cmin": 0,
+            "cmax": 1,
+            "showscale": False,
+        },
         coloraxis={
-            "colorscale": [[i / 15, f"rgb{tuple(color)}"] for i, color in enumerate(_COLOR_STOPS.tolist())],
+            "colorscale": _color_scale(),
             "cmin": 0,
             "cmax": 1,
             "colorbar": {
-                "title": {"text": "share of its own maximum", "side": "right"},
+                "title": {"text": "share of its own maximum", "side": "top"},
                 "tickvals": [0, 0.5, 1],
+                "orientation": "h",
+                "yref": "container",
+                "y": 0,
+                "yanchor": "bottom",
                 "thickness": 14,
-                "len": 0.4,
+                "len": 0.6,
                 "outlinewidth": 0,
             },
         },
@@ -100,12 +128,13 @@ def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Fi
         scaleanchor="x",
         scaleratio=cell_aspect,
         constrain="domain",
+        constraintoward="top",
         row=1,
     )
     figure.update_xaxes(title_text="seconds", range=[float(e.spans[0, 0]), float(e.spans[-1, 1])], row=2)
     figure.update_yaxes(
         **bare_axis,
-        title_text="layer (one row per head)",
+        title_text="layer",
         tickvals=[(i + 0.5) * count for i in range(layers)],
         ticktext=[str(i + 1) for i in range(layers)],
         range=[layers * count, 0],
@@ -115,6 +144,13 @@ def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Fi
 
 
 _COLOR_STOPS = COLORMAPS["inferno"][np.linspace(0, 255, 16).round().astype(int)]
+
+
+def _color_scale(*, see_through: bool = False) -> list[list[Any]]:
+    """Return the color scale; if it is to be seen through, weak colors are, so that a picture shows under them."""
+    alphas = np.linspace(0.3, 1, 16).round(3) if see_through else np.ones(16)
+    colors = zip(_COLOR_STOPS.tolist(), alphas.tolist(), strict=True)
+    return [[i / 15, f"rgba{(*color, alpha)}"] for i, (color, alpha) in enumerate(colors)]
 
 
 def _maps_trace(maps: np.ndarray) -> go.Heatmap:
@@ -129,7 +165,7 @@ def _maps_trace(maps: np.ndarray) -> go.Heatmap:
     return go.Heatmap(
         z=_tile_maps(shapes),
         customdata=_tile_maps(hover_values.astype(np.float32)),
-        coloraxis="coloraxis",
+        coloraxis="coloraxis2",
         hoverongaps=False,
         hovertemplate="layer %{customdata[0]}, head %{customdata[1]}<br>row %{customdata[2]}, column %{customdata[3]}"
         "<br><b>%{customdata[4]:.3g}</b>, %{z:.0%} of its maximum<extra></extra>",

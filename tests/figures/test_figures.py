@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 import subprocess
 import sys
@@ -11,11 +13,13 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from PIL import Image
 from playwright.sync_api import Page
 
 from staa_widgets.errors import ParameterError
 from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.render.compositor import display_index, frame_image
 from staa_widgets.render.theme import escape_plotly_text
 from tests.helpers.barcodes import barcode_explanation
 from tests.helpers.chromium import PATIENCE
@@ -143,6 +147,32 @@ def test_heads_of_one_slice():
             draw_heads(e, slice=wrong)
     with pytest.raises(ParameterError, match="attention=True"):
         draw_heads(barcode_explanation(attention=None))
+
+
+def test_the_frame_lies_under_each_map_of_a_head():
+    e = barcode_explanation()
+    (under,) = draw_heads(e, slice=4).layout.images
+    assert (under.x, under.y, under.sizex, under.sizey, under.layer) == (-0.5, -0.5, 2 * 8, 3 * 6, "below")
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(under.source.split(",")[1]))), float)
+    pixels = picture.shape[1] // (2 * 8)
+    assert picture.shape == (3 * 6 * pixels, 2 * 8 * pixels, 3)
+    position = display_index(e, int(e.sampled_frames[4, 1]))
+    frame = Image.fromarray(frame_image(e, position)).crop([round(edge) for edge in e.box])
+    tile = np.asarray(frame.resize((7 * pixels, 5 * pixels)), float) / 2
+    for layer, head in np.ndindex(3, 2):
+        shown = picture[layer * 6 * pixels :, head * 8 * pixels :][: 5 * pixels, : 7 * pixels]
+        assert np.abs(shown - tile).mean() < 3
+    # White between the maps.
+    assert picture[5 * pixels + 4 : 6 * pixels - 4].min() > 240
+    assert not draw_heads(barcode_explanation(preview=None)).layout.images
+
+
+def test_long_names_have_a_line_each_in_the_title_of_the_heads():
+    figure = draw_heads(barcode_explanation(clip_name="c" * 50, model_id="m" * 50))
+    lines = figure.layout.title.text.split("<br>")
+    assert len(lines) == 3
+    assert "c" * 50 in lines[1]
+    assert "m" * 50 in lines[2]
 
 
 def test_an_unknown_figure_is_refused():
