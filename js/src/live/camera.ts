@@ -2,9 +2,11 @@
 
 import { now } from "./messages.js";
 
-const MAX_SIDE = 640;
+const MAX_SIDE = 480;
 const MAX_IN_FLIGHT = 2;
 const QUALITY = 0.75;
+/** Frames a second of the camera: few, because each costs time, but a frame is then at most this old. */
+const FRAME_RATE = 15;
 
 /** What to do where the page has no camera. */
 const ELSEWHERE =
@@ -45,7 +47,7 @@ export class Camera {
     const reason = unavailable();
     if (reason) return reason;
     try {
-      const video = { width: { ideal: MAX_SIDE }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
+      const video = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: FRAME_RATE } };
       this.#stream = await navigator.mediaDevices.getUserMedia({ video, audio: false });
     } catch (error) {
       return explain(error);
@@ -60,7 +62,8 @@ export class Camera {
       return explain(error);
     }
     this.#inFlight.clear();
-    const canvas = document.createElement("canvas");
+    // The blob of a canvas in the document is made when the page is idle, which on a busy computer is late.
+    const canvas = new OffscreenCanvas(1, 1);
     this.#timer = setInterval(() => void this.#capture(element, canvas, captured), 1000 / fps);
     return "";
   }
@@ -77,7 +80,7 @@ export class Camera {
     this.#inFlight.delete(id);
   }
 
-  async #capture(element: HTMLVideoElement, canvas: HTMLCanvasElement, captured: Captured): Promise<void> {
+  async #capture(element: HTMLVideoElement, canvas: OffscreenCanvas, captured: Captured): Promise<void> {
     if (!element.videoWidth) return;
     if (this.#busy || this.#inFlight.size >= MAX_IN_FLIGHT) {
       this.dropped++;
@@ -92,10 +95,10 @@ export class Camera {
       canvas.getContext("2d")!.drawImage(element, 0, 0, canvas.width, canvas.height);
       const [picture, blob] = await Promise.all([
         createImageBitmap(canvas),
-        new Promise<Blob | null>((done) => canvas.toBlob(done, "image/jpeg", QUALITY)),
+        canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY }),
       ]);
-      const jpeg = await blob?.arrayBuffer();
-      if (!this.#stream || !jpeg) {
+      const jpeg = await blob.arrayBuffer();
+      if (!this.#stream) {
         picture.close();
         return;
       }
