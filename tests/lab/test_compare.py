@@ -30,7 +30,7 @@ def test_computed_explanation_replaces_the_active_pane(notebook: Callable[..., N
     root.press("p")
     assert book.run_json(2) == [1, "rollout", ["staa", "rollout"]]
     root.get_by_role("combobox", name="Method", exact=True).select_option("staa_logit")
-    expect(tabs).to_have_text(["staa", "staa_logit"])
+    expect(tabs).to_have_text(["staa", "staa logit"])
     assert book.run_json(2) == [1, "staa_logit", ["staa", "staa_logit"]]
     book.run(3)
     expect(tabs).to_have_text(["staa", "staa (2)"])

@@ -84,7 +84,7 @@ def test_another_method_and_class_are_computed(notebook: Callable[..., Notebook]
     book = notebook(LOAD, COMPUTE, PRINT_STATE, "p.compute('staa_logit', target='wave')", "wait_for('go')")
     book.run(0)
     root = book.run_player(1)
-    method, line = root.get_by_role("combobox", name="Method", exact=True), root.locator(".staa-line")
+    method, line = root.get_by_role("combobox", name="Method", exact=True), root.locator(".staa-about")
     bars = root.locator(".staa-slice rect")
 
     def heights() -> list[str]:
@@ -100,7 +100,7 @@ def test_another_method_and_class_are_computed(notebook: Callable[..., Notebook]
     rows.nth(1).click()
     expect(root.get_by_text("is the same for every class")).to_be_visible()
     root.get_by_role("button", name="Explain", exact=True).click()
-    expect(line).to_contain_text(f"{other} · method staa_logit")
+    expect(line).to_contain_text(f"{other} · method Class-specific STAA")
     assert heights() != first
     assert root.locator("canvas[data-frame]").get_attribute("data-frame") == frame
     state = book.run_json(2)
@@ -112,13 +112,13 @@ def test_another_method_and_class_are_computed(notebook: Callable[..., Notebook]
     expect(kernel_chip(root)).to_have_text("kernel busy")
     rows.nth(2).click()
     (lab.books / "go").touch()
-    expect(line).to_contain_text(f"{third} · method staa_logit")
+    expect(line).to_contain_text(f"{third} · method Class-specific STAA")
     # Compute from Python, with the class by name.
     book.run(3)
-    expect(line).to_contain_text("wave · method staa_logit")
+    expect(line).to_contain_text("wave · method Class-specific STAA")
     # Back to the first method, from the cache.
     method.select_option("staa")
-    expect(line).to_contain_text("· method staa ·")
+    expect(line).to_contain_text("· method STAA ·")
     assert heights() == first
 
 
@@ -126,7 +126,7 @@ def test_computing_can_be_cancelled_and_errors_are_shown_in_place(notebook: Call
     book = notebook(LOAD, COMPUTE, PRINT_STATE)
     book.run(0)
     root = book.run_player(1)
-    method, line = root.get_by_role("combobox", name="Method", exact=True), root.locator(".staa-line")
+    method, line = root.get_by_role("combobox", name="Method", exact=True), root.locator(".staa-about")
     root.press("Home")
     method.select_option("slow")
     expect(kernel_chip(root)).to_have_text("computing")
@@ -153,7 +153,7 @@ def test_computing_can_be_cancelled_and_errors_are_shown_in_place(notebook: Call
     expect(alert).to_contain_text("no <b>luck</b>")
     (lab.books / "mended").touch()
     alert.get_by_role("button", name="Retry").click()
-    expect(line).to_contain_text("· method broken ·")
+    expect(line).to_contain_text("· method Broken ·")
     expect(alert).to_be_empty()
     # The canceled computation stopped at its next step.
     name, _, shown_method, _, calls = book.run_json(2)

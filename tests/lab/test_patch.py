@@ -23,7 +23,7 @@ PRINT_STATE = "print(json.dumps([player.patch, player.method, player.explanation
 
 
 def click_picture(root: Locator, across: float, down: float) -> None:
-    picture = root.locator(".staa-picture:visible")
+    picture = root.locator(".staa-picture:not(.staa-plain):visible")
     box = picture.bounding_box()
     assert box
     picture.click(position={"x": across * box["width"], "y": down * box["height"]})
