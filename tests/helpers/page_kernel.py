@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 from playwright.sync_api import Page
 
 from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.widget.panes import pack_panes
 from staa_widgets.widget.payload import pack
 
 # A host like anywidget; the test takes the place of the kernel.
@@ -61,6 +63,14 @@ class PageKernel:
     def show(self, e: Explanation) -> None:
         """Put an explanation into the traits."""
         self.page.evaluate("traits => host.put(traits)", payload_traits(e))
+
+    def show_panes(self, panes: Sequence[Explanation]) -> None:
+        """Put several explanations into the traits, all at once."""
+        traits = {
+            f"_{name}": base64.b64encode(value).decode() if isinstance(value, bytes) else value
+            for name, value in pack_panes(panes).items()
+        }
+        self.page.evaluate("traits => host.put(traits)", traits)
 
     def disconnect(self) -> None:
         """Disconnect as JupyterLab does: mark the view, then emit the event."""
