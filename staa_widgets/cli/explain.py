@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
+from typing import Any
 
 from staa_widgets.cli.output import DONE, FAILED, open_in_browser, print_summary, report_error
 from staa_widgets.errors import ParameterError
@@ -20,9 +21,7 @@ def run_explain(options: argparse.Namespace) -> int:
 
     get_method(options.method)
     model = load_model(options.model, device=options.device, revision=options.revision)
-    target = options.target
-    if target is not None:
-        target = int(target) if target.isdecimal() and target not in model.labels else target
+    target = _choose_target(options.target, options.minus, model.labels)
     videos = [Path(video) for video in list_videos(options.videos)]
     pages = iter(_choose_outputs(videos, options.out))
     outcomes = explain_many(
@@ -53,6 +52,18 @@ def run_explain(options: argparse.Namespace) -> int:
     if len(videos) > 1:
         print(f"{len(videos) - failed} of {len(videos)} videos explained" + (f", {failed} failed" if failed else ""))
     return FAILED if failed else DONE
+
+
+def _choose_target(target: str | None, minus: str | None, labels: tuple[str, ...]) -> Any:
+    """Return the class or the pair of classes that is to be explained; a label that is a number stays a label."""
+    first, second = (
+        int(name) if name is not None and name.isdecimal() and name not in labels else name for name in (target, minus)
+    )
+    if second is None:
+        return first
+    if first is None:
+        raise ParameterError("--minus was given without --target.", "Give both classes: --target wave --minus clap.")
+    return first, second
 
 
 def _choose_outputs(videos: list[Path], out: Path | None) -> list[Path]:

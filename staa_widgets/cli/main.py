@@ -113,6 +113,7 @@ def _add_explain(commands: Any) -> None:
         "--method", default="staa", help="attribution method, such as staa_logit or rollout (default: %(default)s)"
     )
     explain.add_argument("--target", help="class to explain, as label or index (default: the predicted class)")
+    explain.add_argument("--minus", help="second class: explain the logit of --target minus the logit of this class")
     explain.add_argument("--start", type=float, metavar="S", help="explain only from this second on")
     explain.add_argument("--end", type=float, metavar="S", help="explain only up to this second")
     explain.add_argument(

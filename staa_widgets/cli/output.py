@@ -33,8 +33,7 @@ def print_summary(explanation: Explanation, page: Path, *, brief: bool = False) 
     from staa_widgets.records.problem import format_score
 
     (label, score), peak = explanation.predictions(1)[0], explanation.peak
-    labels, target = explanation.labels, explanation.target
-    target_text = "" if label == labels[target] else f" for {labels[target]!r}"
+    target_text = "" if label == explanation.target_name else f" for {explanation.target_name!r}"
     total = describe_total(signed=explanation.temporal_signed is not None)
     share = f"{explanation.temporal[peak.slice]:.0%} of the {total}"
     score_text = format_score(score, explanation.problem_type, digits=1)

@@ -12,6 +12,7 @@ from staa_widgets.engine.window_maps import WindowResult, attribute_window, attr
 from staa_widgets.methods.staa import attention_maps
 from staa_widgets.records.masks import Masks
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.records.target import Target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,11 +48,11 @@ class WindowAccumulator:
         self.errors: dict[int, Mapping[str, float]] = {}
         self.completeness_gaps: dict[int, float] = {}
         self.masks: dict[int, Masks] = {}
-        self.target = 0
-        self._targets = np.empty(count, np.int64)
+        self.target: Target = 0
+        self._targets: dict[int, Target] = {}
 
     def collect(self) -> None:
-        """Record and attribute all windows, and set `target` to the class that the maps explain."""
+        """Record and attribute all windows, and set `target` to what the maps explain."""
         run, windows = self._run, range(len(self.maps))
         if self.patch_window is not None:
             self._collect_patch(self.patch_window)
@@ -95,7 +96,7 @@ class WindowAccumulator:
         self._attribute(other_windows, self.target, "running the model for the class predicted over all windows")
 
     def _attribute(
-        self, windows: Sequence[int], target: int | None, step: str = RUNNING_MODEL, needs: Needs | None = None
+        self, windows: Sequence[int], target: Target | None, step: str = RUNNING_MODEL, needs: Needs | None = None
     ) -> None:
         for result in attribute_windows(self._run, windows, target, step, needs):
             self._add_attention(result.window, result.record)

@@ -18,6 +18,14 @@ from staa_widgets.methods.staa import attention_maps
 from staa_widgets.models.fingerprint.digest import weights_digest
 from staa_widgets.records.masks import Masks
 from staa_widgets.records.problem import ProblemType, class_probabilities, guess_probability
+from staa_widgets.records.target import (
+    LogitFunction,
+    Target,
+    is_class,
+    target_name,
+    target_slopes,
+    target_values,
+)
 from staa_widgets.utils.versions import package_versions
 from staa_widgets.video.open import open_clip
 
@@ -90,16 +98,19 @@ def _merge_masks(masks: Sequence[Masks], slice_index: NDArray[np.int64], slices:
 
 
 def window_weights(
-    logits: NDArray[np.floating], target: int, problem_type: ProblemType = "single_label_classification"
+    logits: NDArray[np.floating], target: Target, problem_type: ProblemType = "single_label_classification"
 ) -> list[float]:
     """Return the weight of each window: by how much its probability of the target exceeds that of a guess.
+
+    For a difference of classes this is the mean over the two classes. For a function of the logits it is the mean over
+    all classes, weighted by the magnitudes of the function's derivatives at the logits of the window.
 
     Parameters
     ----------
     logits
         ``(W, K)``.
     target
-        Class that is explained.
+        Target that is explained.
     problem_type
         What the logits mean.
 
@@ -112,8 +123,11 @@ def window_weights(
     if problem_type == "regression":
         return [1.0] * len(logits)
     guess = guess_probability(problem_type, logits.shape[1])
-    excess = np.maximum(class_probabilities(logits, problem_type)[:, target] - guess, 0)
-    return excess.tolist() if excess.any() else [1.0] * len(excess)
+    excess = np.maximum(class_probabilities(logits, problem_type) - guess, 0)
+    shares = np.abs(target_slopes(logits, target), dtype=np.float64)
+    totals = shares.sum(1)
+    weights = np.divide((excess * shares).sum(1), totals, out=np.zeros_like(totals), where=totals > 0)
+    return weights.tolist() if weights.any() else [1.0] * len(weights)
 
 
 def explain_clip(
@@ -125,7 +139,7 @@ def explain_clip(
         spans=layout.spans,
         sampled_frames=layout.sampled_frames,
         logits=windows.logits.mean(0),
-        target=windows.target,
+        **_target_fields(windows.target, windows.logits.mean(0)),
         attention=merged.attention,
         window_logits=windows.logits,
         masks=merged.masks,
@@ -138,6 +152,7 @@ def explain_clip(
             list(windows.completeness_gaps.values()),
             run.timer.seconds,
             merged.masks,
+            windows.logits.mean(0),
         ),
         **_clip_fields(run, run.request.clip),
     )
@@ -163,7 +178,7 @@ def explain_window(run: ExplainRun, layout: SliceLayout, result: WindowResult) -
         spans=spans,
         sampled_frames=layout.sampled_frames[slices],
         logits=logits,
-        target=result.target,
+        **_target_fields(result.target, logits),
         attention=attention,
         window_logits=logits[None],
         masks=result.masks,
@@ -176,6 +191,7 @@ def explain_window(run: ExplainRun, layout: SliceLayout, result: WindowResult) -
             [] if result.completeness_gap is None else [result.completeness_gap],
             result.seconds,
             result.masks,
+            logits,
         ),
         **_clip_fields(run, clip),
     )
@@ -203,6 +219,33 @@ def _clip_fields(run: ExplainRun, clip: Clip) -> dict[str, Any]:
     }
 
 
+def _target_fields(target: Target, logits: NDArray[np.floating]) -> dict[str, Any]:
+    """Return the fields of an explanation for what it explains."""
+    if isinstance(target, LogitFunction):
+        return {"target": int(logits.argmax()), "target_function": target.name}
+    if isinstance(target, tuple):
+        return {"target": target[0], "target_minus": target[1]}
+    return {"target": target}
+
+
+def _describe_target(run: ExplainRun, logits: NDArray[np.floating]) -> dict[str, Any]:
+    """Return the name and the value of a difference of classes or a function of the logits; empty for a class.
+
+    `local`: whether the maps hold for the function's derivatives at the logits of each window only.
+    """
+    target = run.target
+    if is_class(target):
+        return {}
+    assert target is not None
+    return {
+        "target": {
+            "name": target_name(target, run.model.labels),
+            "value": float(target_values(logits[None], target)[0]),
+            "local": isinstance(target, LogitFunction) and not run.method.needs_model,
+        }
+    }
+
+
 def _padding(run: ExplainRun) -> dict[str, Any]:
     """Return how a clip was padded that has fewer frames than the model takes; empty if it was not."""
     repeats = run.model.geometry.frames - len(run.request.clip)
@@ -218,7 +261,10 @@ def _provenance(
     completeness_gaps: Sequence[float],
     seconds: Mapping[str, float],
     masks: Masks | None,
+    logits: NDArray[np.floating],
 ) -> dict[str, Any]:
+    from staa_widgets.models.feature_layers import has_layers
+
     model, method, clip = run.model, run.method, run.request.clip
     cost = method.cost(model.geometry, run.params)
     error_names = dict.fromkeys(name for window_errors in errors for name in window_errors)
@@ -228,10 +274,12 @@ def _provenance(
             "family": model.family.name,
             "weights": weights_digest(model),
             "transform": model.transform.describe(),
+            **({} if model.family.attends else {"has_layers": has_layers(model)}),
         },
         "device": str(model.device),
         "dtype": str(model.dtype).removeprefix("torch."),
         "method": {"name": method.name, "version": method.version, "params": run.params},
+        **_describe_target(run, logits),
         **_describe_time(run, maps, weights),
         "sampling": {
             "frames": [run.frames(i) for i in windows],

@@ -19,6 +19,7 @@ from staa_widgets.methods.registry import Method, get_method
 from staa_widgets.methods.result import MethodResult
 from staa_widgets.models.batching import MAX_BATCH
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.records.target import Target, check_target
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +41,7 @@ def open_inputs(
     pixels: Tensor,
     *,
     needs: Needs = Needs(),  # noqa: B008  frozen
-    target: int | None = None,
+    target: Target | None = None,
     seed: int = 0,
     batch_size: int = MAX_BATCH,
     report: Callable[[int, int], object] = ignore_progress,
@@ -58,7 +59,8 @@ def open_inputs(
     needs
         Arrays that the record must hold, if no `record` is given.
     target
-        Class to explain; ``None`` for the class with the highest logit in the record.
+        Target to explain, see `staa_widgets.records.target.Target`; ``None`` for the class with the highest logit in
+        the record.
     seed
         Seed of methods that use random numbers.
     batch_size
@@ -78,9 +80,9 @@ def open_inputs(
         If the model has no such class, or `batch_size` is less than 1.
     """
     from staa_widgets.models import capture
+    from staa_widgets.models.feature_layers import convolution_net
 
-    if target is not None and not 0 <= target < len(model.labels):
-        raise ParameterError(f"The model has no class {target}.", f"Choose from 0 to {len(model.labels) - 1}.")
+    check_target(target, len(model.labels))
     if batch_size < 1:
         raise ParameterError(f"batch_size is {batch_size}.", "Use a whole number of at least 1.")
     if record is None:
@@ -102,6 +104,7 @@ def open_inputs(
             checkpoint=checkpoint,
             problem_type=model.problem_type,
             layers_give_features=not model.family.attends,
+            net=convolution_net(model.module),
         )
 
 
@@ -125,6 +128,7 @@ def run_method(method: Method, params: Mapping[str, Any], inputs: MethodInputs) 
     MethodError
         If the maps are not finite.
     """
+    method.check_target(inputs.target)
     result = method.compute(inputs if method.needs_model else inputs.record, **params)
     if not np.isfinite(result.maps).all():
         raise MethodError(
@@ -138,7 +142,7 @@ def attribute(
     pixels: Tensor,
     method: str = "staa",
     *,
-    target: int | None = None,
+    target: Target | None = None,
     seed: int = 0,
     batch_size: int = MAX_BATCH,
     report: Callable[[int, int], object] = ignore_progress,

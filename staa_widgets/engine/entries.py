@@ -17,6 +17,7 @@ from staa_widgets.methods.result import MethodResult
 from staa_widgets.records.masks import Masks
 from staa_widgets.records.record import Record
 from staa_widgets.records.record_io import record_from_parts, record_to_parts
+from staa_widgets.records.target import Target
 from staa_widgets.storage.cache import EntryType
 from staa_widgets.storage.format import Parts, split_fields
 from staa_widgets.utils.canonical import canonical_json, to_json_value
@@ -65,7 +66,7 @@ def explanation_fits(run: ExplainRun, layout: SliceLayout, e: Explanation) -> bo
         (e.box, run.model.transform.box(clip.width, clip.height)),
         (e.maps.shape, (len(layout.sampled_frames), geometry.height, geometry.width)),
         (len(e.labels), len(run.model.labels)),
-        ((e.method, canonical_json(e.params), e.target), (method.name, canonical_json(run.params), target)),
+        ((e.method, canonical_json(e.params), e.explained_target), (method.name, canonical_json(run.params), target)),
         (_provenance_value(e, "model", "transform"), to_json_value(run.model.transform.describe())),
         (_provenance_value(e, "method", "version"), method.version),
         (_provenance_value(e, "sampling", "frames"), run.all_frames()),
@@ -80,7 +81,7 @@ def _provenance_value(e: Explanation, part: str, name: str) -> Any:
     return facts.get(name) if isinstance(facts, dict) else None
 
 
-def record_fits(run: ExplainRun, target: int | None, record: Record) -> bool:
+def record_fits(run: ExplainRun, target: Target | None, record: Record) -> bool:
     """Return whether a record has the model's grid and classes, and the class that it was looked up for, if any."""
     is_same_grid = record.geometry == run.model.geometry and len(record.logits) == len(run.model.labels)
     return is_same_grid and (None in (target, record.target) or record.target == target)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from staa_widgets.engine.keys import explanation_key, preview_key
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.method_list import MethodsLike, name_methods
-from staa_widgets.engine.options import resolve_options
+from staa_widgets.engine.options import default_methods, resolve_options
 from staa_widgets.engine.request import ExplainRequest, attach_request, resolve_request
 from staa_widgets.engine.result_warnings import warn_if_class_ignored, warn_if_incomplete, warn_if_off_recipe
 from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.records.record import Needs
+from staa_widgets.records.target import TargetLike
 from staa_widgets.utils.progress import Progress, progress_reporter
 from staa_widgets.video.preview import Preview, make_preview
 
@@ -37,7 +38,7 @@ def explain(
     model: VideoModel | nn.Module | str | Path | tuple[Any, Any] | None = None,
     method: str | None = None,
     *,
-    target: int | str | None = None,
+    target: TargetLike | None = None,
     start: float | None = None,
     end: float | None = None,
     window: float | str | None = None,
@@ -63,7 +64,12 @@ def explain(
         Name in `METHODS`; default: ``"staa"``, or ``"occlusion"`` for a wrapped model.
     target
         Class to explain, by index or label; default: the predicted class. Methods that do not depend on the class
-        always explain the predicted one.
+        always explain the predicted one. Or a difference of logits: ``("class a", "class b")`` explains why the first
+        class and not the second. Or a function of the logits of a window, from a tensor ``(K,)`` to one number that
+        torch can differentiate, such as ``lambda logits: logits[3] - logits.logsumexp(0)``; its explanations are not
+        cached. Gradient and perturbation methods explain a function as it is; methods that read one pass, such as
+        `staa_logit`, explain its derivatives at the logits of each window, which hold near these logits only. `step`
+        and `extremal` explain probabilities, and refuse both.
     start, end
         Seconds; only frames whose time lies in ``[start, end)`` are explained.
     window
@@ -216,7 +222,7 @@ def stream(
 def compare(
     video: Any,
     model: VideoModel | nn.Module | str | Path | tuple[Any, Any] | None = None,
-    methods: MethodsLike = ("staa", "staa_logit", "motion_energy"),
+    methods: MethodsLike | None = None,
     *,
     progress: Progress | bool | None = None,
     **options: Any,
@@ -232,7 +238,8 @@ def compare(
         As for `explain`.
     methods
         Names in `METHODS`, each alone or with its parameters: ``["staa", ("staa", {"layers": "last"})]``, or a
-        mapping from names to parameters.
+        mapping from names to parameters. Default: `staa`, `staa_logit` and `motion_energy`; for a wrapped model
+        `occlusion`, `grad_cam` if the model has feature maps, and `motion_energy`.
     **options
         Other keywords of `explain`.
 
@@ -249,7 +256,7 @@ def compare(
     """
     from staa_widgets.engine.run import ExplainRun
 
-    named_methods = name_methods(methods)
+    named_methods = name_methods(default_methods(model) if methods is None else methods)
     needs = Needs()
     for method, params in named_methods.values():
         needs = needs | method.needs(params)
@@ -314,7 +321,7 @@ def _describe_call(
     if damaged:
         request.clip.warn_of_damage(damaged, "the preview", stacklevel=4)
     cache_status = "hit" if hit else "miss"
-    if not request.cache:
+    if not request.uses_cache:
         cache_status = "off"
     seconds = dict(provenance["seconds"])
     if not hit:

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from staa_widgets.records.target import LogitFunction, Target
 from staa_widgets.storage import cache
 from staa_widgets.video.preview import MAX_BYTES, MAX_FRAMES, MAX_SIDE
 
@@ -56,9 +57,12 @@ def explanation_key(run: ExplainRun) -> str:
     )
 
 
-def record_key(run: ExplainRun, window: int, target: int | None) -> str:
+def record_key(run: ExplainRun, window: int, target: Target | None) -> str:
     """Return the key of a window's record for a class; ``None`` stands for the predicted class."""
-    record_target = "predicted" if target is None else target
+    record_target: Any = "predicted" if target is None else target
+    if isinstance(target, LogitFunction):
+        # Only for records in memory, which the calls of one comparison share: no function is known by its content.
+        record_target = f"function {id(target)}"
     return _run_key(
         run,
         kind="record",
@@ -74,7 +78,7 @@ def record_lock_name(run: ExplainRun) -> str:
     return _run_key(run, kind="records", frames=run.all_frames())
 
 
-def maps_key(run: ExplainRun, window: int, target: int) -> str:
+def maps_key(run: ExplainRun, window: int, target: Target) -> str:
     """Return the key of a window's maps by a method that calls the model again."""
     return _run_key(
         run,

@@ -20,8 +20,8 @@ from staa_widgets.engine.request import resolve_request
 from staa_widgets.engine.result_warnings import warn_if_class_ignored, warn_if_incomplete, warn_if_off_recipe
 from staa_widgets.engine.video_list import list_videos
 from staa_widgets.errors import CancelledError, StaaError
-from staa_widgets.records.labels import target_index
 from staa_widgets.records.record import Needs
+from staa_widgets.records.target import resolve_target
 from staa_widgets.storage import cache
 from staa_widgets.utils.progress import Progress, progress_reporter
 
@@ -103,7 +103,7 @@ def explain_many(
     resolve_options(model, method, "explain_many", **options)  # before the model is loaded
     loaded_model = model if isinstance(model, VideoModel) else load_model(model)
     resolved_options = resolve_options(loaded_model, method, "explain_many", **options)
-    target_index(resolved_options.target, loaded_model.labels)
+    resolve_target(resolved_options.target, loaded_model.labels)
     resolve_window(resolved_options.window, resolved_options.stride, loaded_model)
     return _outcomes(expanded_videos, resolved_options, keep_records, progress)
 
@@ -212,7 +212,7 @@ def _outcome(video: Any, run: ExplainRun | Exception) -> Outcome:
 def _record_together(runs: Sequence[ExplainRun]) -> None:
     """Record the clips of one window in common batches; if this fails, the videos are computed one by one later."""
     single_window_runs = [run for run in runs if len(run.windows) == 1 and not (run.needs.patch or _is_cached(run))]
-    if any(run.request.cache for run in single_window_runs):
+    if any(run.request.uses_cache for run in single_window_runs):
         # Equal content is recorded once. The locks are taken in a fixed order, so that two processes cannot deadlock.
         runs_by_key = {record_lock_name(run): run for run in reversed(single_window_runs)}
         single_window_runs = [runs_by_key[key] for key in sorted(runs_by_key)]
@@ -272,7 +272,7 @@ def _pending_window(run: ExplainRun) -> PendingWindow | None:
 def _is_cached(run: ExplainRun) -> bool:
     from staa_widgets.engine.entries import EXPLANATION
 
-    return run.request.cache and cache.has(EXPLANATION, explanation_key(run))
+    return run.request.uses_cache and cache.has(EXPLANATION, explanation_key(run))
 
 
 def _name(video: Any) -> str:

@@ -6,11 +6,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from staa_widgets.errors import ParameterError
+from staa_widgets.errors import ParameterError, UnsupportedRequestError
+from staa_widgets.records.target import TargetLike
 from staa_widgets.storage import cache as storage_cache
 from staa_widgets.utils.text import quote_value
+
+if TYPE_CHECKING:
+    from staa_widgets.methods.registry import Method
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +34,7 @@ class RequestOptions:
     model: Any
     method: str
     params: Mapping[str, Any]
-    target: int | str | None
+    target: Any
     start: float | None
     end: float | None
     window: float | str | None
@@ -61,13 +65,22 @@ def default_method(model: Any) -> str:
     return "occlusion" if family is not None and not getattr(family, "attends", True) else "staa"
 
 
+def default_methods(model: Any) -> tuple[str, ...]:
+    """Return the methods of `compare` if none are named, the default first: only those that the model supports."""
+    if default_method(model) == "staa":
+        return "staa", "staa_logit", "motion_energy"
+    from staa_widgets.models.feature_layers import has_layers
+
+    return "occlusion", *(("grad_cam",) if has_layers(model) else ()), "motion_energy"
+
+
 def resolve_options(
     model: Any,
     method: str | None,
     caller: str = "explain",
     /,
     *,
-    target: int | str | None = None,
+    target: TargetLike | None = None,
     start: float | None = None,
     end: float | None = None,
     window: float | str | None = None,
@@ -106,6 +119,8 @@ def resolve_options(
     entry = get_method(default_method(model) if method is None else method)
     entry.check_keywords(caller, KEYWORDS[caller], params)
     all_params = entry.complete(params)
+    if isinstance(target, tuple | list) or callable(target):
+        _check_difference(entry, all_params, target, caller)
     check_window(window, stride)
     for name, value in (("start", start), ("end", end)):
         _check_seconds(name, value)
@@ -128,6 +143,20 @@ def resolve_options(
         attention=attention,
         pad=pad,
     )
+
+
+def _check_difference(method: Method, params: Mapping[str, Any], target: Any, caller: str) -> None:
+    """Raise an error if a method cannot explain a difference of classes or a function of the logits.
+
+    A comparison may also hold methods that do not depend on the class.
+    """
+    method.check_target(target)
+    if caller != "compare" and not method.depends_on_class(params):
+        raise UnsupportedRequestError(
+            f"Method {method.name!r} does not depend on the class, so it cannot explain a difference of classes or a "
+            "function of the logits.",
+            "Use a class-specific method, such as 'staa_logit', 'occlusion' or 'integrated_gradients'.",
+        )
 
 
 def _check_seconds(name: str, value: Any) -> None:

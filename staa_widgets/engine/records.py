@@ -16,6 +16,7 @@ from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.window_reader import WindowReader
 from staa_widgets.models.batching import max_batch_size, run_within_memory, trim_heap
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.records.target import Target
 from staa_widgets.storage import cache
 
 if TYPE_CHECKING:
@@ -38,14 +39,14 @@ class PendingWindow:
     run, window
         The run, and the index of the window in it.
     target
-        Class that the record is made for; ``None`` for the predicted class.
+        Target that the record is made for; ``None`` for the predicted class.
     pixels
         Input of the model, float32 ``(T, 3, H, W)``.
     """
 
     run: ExplainRun
     window: int
-    target: int | None
+    target: Target | None
     pixels: Tensor
 
 
@@ -75,7 +76,7 @@ class WindowRecord:
 
 
 def record_windows(
-    run: ExplainRun, windows: Sequence[int], needs: Needs, target: int | None, step: str = RUNNING_MODEL
+    run: ExplainRun, windows: Sequence[int], needs: Needs, target: Target | None, step: str = RUNNING_MODEL
 ) -> Iterator[WindowRecord]:
     """Yield the record of each window; records that are not in the cache are made in batches.
 
@@ -153,7 +154,7 @@ def record_batch(pending: Sequence[PendingWindow], needs: Needs, max_size: int |
     return records
 
 
-def look_up_record(run: ExplainRun, window: int, needs: Needs, target: int | None) -> tuple[Record | None, Needs]:
+def look_up_record(run: ExplainRun, window: int, needs: Needs, target: Target | None) -> tuple[Record | None, Needs]:
     """Return a cached record and the needs that it meets; or ``None`` and the needs of the entry to replace."""
     replaced_needs = Needs()
     if needs.patch:
@@ -174,7 +175,7 @@ def look_up_record(run: ExplainRun, window: int, needs: Needs, target: int | Non
 
 def record_lock(run: ExplainRun) -> AbstractContextManager[None]:
     """Return a context manager that holds a lock, so that no other process makes the same records."""
-    return cache.lock("record", record_lock_name(run), run.report_waiting) if run.request.cache else nullcontext()
+    return cache.lock("record", record_lock_name(run), run.report_waiting) if run.request.uses_cache else nullcontext()
 
 
 def remove_temporary_records(run: ExplainRun) -> None:
@@ -188,7 +189,7 @@ def _look_up_or_record(
     reader: WindowReader,
     batch: Sequence[int],
     needs: Needs,
-    target: int | None,
+    target: Target | None,
     report_start: Callable[[], object] | None,
 ) -> deque[WindowRecord]:
     records: dict[int, WindowRecord] = {}
@@ -217,25 +218,25 @@ def _look_up_or_record(
     return deque(records[window] for window in batch)
 
 
-def _read_record(run: ExplainRun, window: int, target: int | None) -> tuple[Record, Needs] | None:
-    if not (run.memory_cache or run.request.cache):
+def _read_record(run: ExplainRun, window: int, target: Target | None) -> tuple[Record, Needs] | None:
+    if not (run.memory_cache or run.request.uses_cache):
         return None
     key = record_key(run, window, target)
     if run.memory_cache and key in run.memory_cache:
         return run.memory_cache[key]
-    return cache.get(RECORD, key, lambda entry: record_fits(run, target, entry[0])) if run.request.cache else None
+    return cache.get(RECORD, key, lambda entry: record_fits(run, target, entry[0])) if run.request.uses_cache else None
 
 
 def _store_record(pending: PendingWindow, record: Record, needs: Needs) -> None:
     run = pending.run
     # A record for each patch would fill the cache. The explanation for a patch is cached instead.
     is_shared = run.memory_cache is not None and len(run.windows) == 1
-    if needs.patch or not (is_shared or run.request.cache):
+    if needs.patch or not (is_shared or run.request.uses_cache):
         return
     key = record_key(run, pending.window, pending.target)
     if run.memory_cache is not None and is_shared:
         run.memory_cache[key] = record, needs
-    if run.request.cache:
+    if run.request.uses_cache:
         if not (run.keep_records or cache.has(RECORD, key)):
             run.temporary_records.append(key)
         cache.put(RECORD, key, (record, needs))

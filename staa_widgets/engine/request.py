@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from staa_widgets.engine.options import RequestOptions
 from staa_widgets.engine.recipe_check import resolve_window
 from staa_widgets.errors import ParameterError, UnsupportedRequestError
-from staa_widgets.records.labels import target_index
+from staa_widgets.records.target import LogitFunction, Target, TargetLike, resolve_target
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
@@ -33,8 +33,9 @@ class ExplainRequest:
     params
         Parameters of the method.
     target
-        Index of the requested class; ``None`` for the predicted class. A method that does not depend on the class
-        ignores this field; it is kept in case the request is changed to another method.
+        Requested class, difference of two classes or function of the logits; ``None`` for the predicted class. A method
+        that does not depend on the class ignores this field; it is kept in case the request is changed to another
+        method.
     window, stride, cache, batch_size, preview, attention, pad
         As for `explain`.
     frames
@@ -46,7 +47,7 @@ class ExplainRequest:
     model: VideoModel
     method: str = "staa"
     params: Mapping[str, Any] = field(default_factory=dict)
-    target: int | None = None
+    target: Target | None = None
     window: float | str | None = None
     stride: float | None = None
     cache: bool = True
@@ -66,8 +67,13 @@ class ExplainRequest:
 
         return get_method(self.method).depends_on_class(self.params)
 
+    @property
+    def uses_cache(self) -> bool:
+        """Whether the disk cache is used: not for a function of the logits, which no key can describe."""
+        return self.cache and not isinstance(self.target, LogitFunction)
+
     def with_changes(
-        self, method: str | None = None, target: int | str | None = None, params: Mapping[str, Any] | None = None
+        self, method: str | None = None, target: TargetLike | None = None, params: Mapping[str, Any] | None = None
     ) -> ExplainRequest:
         """Return a request for the same clip and model with another method, class or parameters.
 
@@ -76,7 +82,7 @@ class ExplainRequest:
         method
             Name in `METHODS`; default: the same.
         target
-            Class, by index or label; default: the same.
+            Target as for `staa_widgets.explain`; default: the same.
         params
             Parameters to change. If the method changes, no parameters of the old method are kept.
 
@@ -98,8 +104,10 @@ class ExplainRequest:
             self,
             method=new_method.name,
             params=new_method.complete({**old_params, **(params or {})}),
-            target=self.target if target is None else target_index(target, self.model.labels),
+            target=self.target if target is None else resolve_target(target, self.model.labels),
         )
+        if request.class_specific:
+            new_method.check_target(request.target)
         if target is not None and same_method and not request.class_specific:
             others = " or ".join([repr(other.name) for other in METHODS.values() if other.class_specific][:3])
             raise UnsupportedRequestError(
@@ -134,7 +142,7 @@ def resolve_request(video: Any, options: RequestOptions) -> ExplainRequest:
         model=model,
         method=options.method,
         params=options.params,
-        target=target_index(options.target, model.labels),
+        target=resolve_target(options.target, model.labels),
         window=options.window,
         stride=options.stride,
         cache=options.cache,
@@ -232,6 +240,8 @@ def _matches(request: ExplainRequest, e: Explanation) -> bool:
 
 
 def _with_settings_of(request: ExplainRequest, e: Explanation) -> ExplainRequest:
+    target = e.explained_target
     # A target that is not the predicted class must have been requested.
-    target = e.target if e.target != int(e.logits.argmax()) else request.target
+    if target is None or target == int(e.logits.argmax()):
+        target = request.target
     return replace(request, method=e.method, params=e.params, target=target)

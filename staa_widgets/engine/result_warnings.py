@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from staa_widgets.errors import IncompleteAttributionWarning
 from staa_widgets.explanation.notices import describe_completeness, describe_recipe
+from staa_widgets.records.target import target_name
 
 if TYPE_CHECKING:
     from staa_widgets.engine.request import ExplainRequest
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
 
 def warn_if_class_ignored(request: ExplainRequest, explanation: Explanation, stacklevel: int) -> None:
     """Warn if a class was requested but the method does not depend on the class."""
-    if request.target in (None, explanation.target):
+    if request.target in (None, explanation.target) or request.class_specific:
         return
     labels = explanation.labels
+    requested = target_name(request.target, labels)
     warnings.warn(
         f"Method {explanation.method!r} does not depend on the class: it explained the predicted class, "
-        f"{labels[explanation.target]!r}, not {labels[request.target]!r}. For that, use a class-specific "
+        f"{labels[explanation.target]!r}, not {requested!r}. For that, use a class-specific "
         "method, such as 'staa_logit'.",
         stacklevel=stacklevel,
     )

@@ -18,6 +18,7 @@ from staa_widgets.models.batching import samples_queries
 from staa_widgets.models.fingerprint.digest import model_digest
 from staa_widgets.models.video_model import VideoModel
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.records.target import Target
 from staa_widgets.storage import cache
 from staa_widgets.storage.cache import EntryType
 from staa_widgets.utils.progress import Progress
@@ -57,7 +58,7 @@ class ExplainRun:
     request: ExplainRequest
     report: Progress
     extra_needs: Needs = Needs()  # noqa: RUF009  frozen
-    record_target: int | None = None
+    record_target: Target | None = None
     memory_cache: MemoryCache | None = None
     keep_records: bool = True
     temporary_records: list[str] = field(default_factory=list)
@@ -84,8 +85,8 @@ class ExplainRun:
         return self.method.depends_on_class(self.params)
 
     @property
-    def target(self) -> int | None:
-        """Class to explain; ``None`` for the predicted class, and if the maps do not depend on the class."""
+    def target(self) -> Target | None:
+        """Target to explain; ``None`` for the predicted class, and if the maps do not depend on the class."""
         return self.request.target if self.class_specific else None
 
     @cached_property
@@ -152,7 +153,7 @@ class ExplainRun:
         value, hit
             `hit` is true if the value was in the cache.
         """
-        if not self.request.cache:
+        if not self.request.uses_cache:
             return compute(), False
         return cache.get_or_compute(entry_type, make_key(), compute, fits, self.report_waiting)
 

@@ -23,6 +23,7 @@ from staa_widgets.methods.result import MethodResult
 from staa_widgets.models.batching import run_within_memory
 from staa_widgets.records.masks import Masks
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.records.target import Target
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +44,7 @@ class WindowResult:
     record
         The record of the window.
     target
-        Class that the maps explain, or the predicted class.
+        Target that the maps explain, or the predicted class.
     cached
         Whether the maps were obtained without calling the model.
     seconds
@@ -59,7 +60,7 @@ class WindowResult:
     window: int
     maps: NDArray[np.float32]
     record: Record
-    target: int
+    target: Target
     cached: bool
     seconds: Mapping[str, float]
     masks: Masks | None
@@ -68,7 +69,11 @@ class WindowResult:
 
 
 def attribute_windows(
-    run: ExplainRun, windows: Sequence[int], target: int | None, step: str = RUNNING_MODEL, needs: Needs | None = None
+    run: ExplainRun,
+    windows: Sequence[int],
+    target: Target | None,
+    step: str = RUNNING_MODEL,
+    needs: Needs | None = None,
 ) -> Generator[WindowResult, None, None]:
     """Yield the maps of windows one after the other; closing the generator stops before the next batch.
 
@@ -91,7 +96,7 @@ def attribute_windows(
     yield from map(partial(attribute_window, run, target=target), records)
 
 
-def attribute_window(run: ExplainRun, window_record: WindowRecord, target: int | None) -> WindowResult:
+def attribute_window(run: ExplainRun, window_record: WindowRecord, target: Target | None) -> WindowResult:
     """Return the maps of a window; `target` as for `attribute_windows`."""
     record = window_record.record
     seconds_before = dict(run.timer.seconds)
@@ -116,14 +121,14 @@ def window_seed(sha256: str, frames: list[int]) -> int:
     return int(hashlib.sha256(f"{sha256} {frames}".encode()).hexdigest()[:8], 16)
 
 
-def _window_maps(run: ExplainRun, window_record: WindowRecord, target: int) -> tuple[MethodResult, bool]:
+def _window_maps(run: ExplainRun, window_record: WindowRecord, target: Target) -> tuple[MethodResult, bool]:
     """Return the method's result for a window, and whether it was obtained without calling the model."""
     if not run.method.needs_model:
         params = params_with_profile(run)
         with run.timer.clock("method"):
             return run.method.compute(window_record.record, **params), True
     # Maps for which the model runs again have their own cache entry.
-    checkpoint = CachedCheckpoint(maps_key(run, window_record.window, target)) if run.request.cache else None
+    checkpoint = CachedCheckpoint(maps_key(run, window_record.window, target)) if run.request.uses_cache else None
     result, hit = run.get_or_compute(
         MAPS,
         lambda: maps_key(run, window_record.window, target),
@@ -136,7 +141,7 @@ def _window_maps(run: ExplainRun, window_record: WindowRecord, target: int) -> t
 
 
 def _compute_maps(
-    run: ExplainRun, window_record: WindowRecord, target: int, checkpoint: CachedCheckpoint | None
+    run: ExplainRun, window_record: WindowRecord, target: Target, checkpoint: CachedCheckpoint | None
 ) -> MethodResult:
     """Return the result for a window of a method that calls the model again."""
     window, model = window_record.window, run.model

@@ -149,7 +149,7 @@ def distinguishing_names(explanations: Sequence[Explanation]) -> list[str]:
         [e.method for e in explanations],
         _differing_parameters(explanations),
         # Several clips or models predict different classes anyway, so the class says nothing about the request.
-        [e.labels[e.target] for e in explanations] if one_clip or not all(of_predicted_class) else [""],
+        [e.target_name for e in explanations] if one_clip or not all(of_predicted_class) else [""],
         _brief_model_names(explanations),
         clips,
         # Different clips have different ranges anyway.

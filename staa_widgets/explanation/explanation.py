@@ -22,6 +22,7 @@ from staa_widgets.explanation.peak import Peak, describe_position, find_peak
 from staa_widgets.explanation.provenance import check_provenance
 from staa_widgets.records.masks import Masks
 from staa_widgets.records.problem import ProblemType, check_problem_type, class_probabilities, format_score
+from staa_widgets.records.target import target_name as name_target
 from staa_widgets.storage.format import Parts, pack, read_file, refuse_damaged, split_fields, unpack
 from staa_widgets.utils.canonical import to_json_value
 from staa_widgets.utils.files import export_bytes
@@ -69,7 +70,9 @@ class Explanation(Exportable):
     labels
         ``K`` names of the classes.
     target
-        Index of the explained class; for a method that does not depend on the class, the predicted one.
+        Index of the explained class; for a method that does not depend on the class, the predicted one. If a difference
+        of classes is explained, its first class; if a function of the logits, the predicted class. `target_name` says
+        what is explained.
     method, params
         Name and parameters of the attribution method.
     model_id
@@ -94,6 +97,10 @@ class Explanation(Exportable):
         What the logits mean: exclusive classes, independent labels, or values; as in transformers.
     has_predictions
         Whether the logits are those of a model. If not, as for maps of another tool, no predictions are shown.
+    target_minus
+        Index of the class whose logit is subtracted, if a difference of classes is explained.
+    target_function
+        Name of the function of the logits, if one is explained.
 
     request
         The `ExplainRequest` that led to the explanation, if it was computed in this process. It is not a constructor
@@ -129,6 +136,8 @@ class Explanation(Exportable):
     masks: Masks | None = None
     problem_type: ProblemType = "single_label_classification"
     has_predictions: bool = True
+    target_minus: int | None = None
+    target_function: str = ""
     request: Any = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -175,6 +184,11 @@ class Explanation(Exportable):
         require(len(self.labels) == classes, f"Explanation.labels has {len(self.labels)} names for {classes} logits.")
         require(
             0 <= self.target < classes, f"Explanation.target is {self.target}, but the classes are 0 to {classes - 1}."
+        )
+        minus = self.target_minus
+        require(
+            minus is None or (isinstance(minus, int) and 0 <= minus < classes and minus != self.target),
+            f"Explanation.target_minus is {minus!r}, but it must be another of the classes 0 to {classes - 1}.",
         )
         (x0, y0, x1, y1), (width, height) = self.box, self.frame_size
         # A crop larger than the frame is padded, so the box may reach beyond the frame, but it must overlap it.
@@ -249,6 +263,18 @@ class Explanation(Exportable):
     def peak(self) -> Peak:
         """The strongest patch of the strongest slice, in seconds and pixels of the displayed frame."""
         return find_peak(self.maps, self.temporal, self.spans, self.box)
+
+    @property
+    def target_name(self) -> str:
+        """Name of what is explained: a class, a difference such as ``"wave − clap"``, or a function of the logits."""
+        return self.target_function or name_target(self.explained_target or self.target, self.labels)
+
+    @property
+    def explained_target(self) -> int | tuple[int, int] | None:
+        """Index of the explained class, or the pair of classes of a difference; ``None`` for a function."""
+        if self.target_function:
+            return None
+        return self.target if self.target_minus is None else (self.target, self.target_minus)
 
     @property
     def start(self) -> float:
@@ -413,7 +439,7 @@ class Explanation(Exportable):
     def __repr__(self) -> str:
         label, score = self.predictions(1)[0]
         score_text = format_score(score, self.problem_type)
-        explained = self.labels[self.target]
+        explained = self.target_name
         target = "" if label == explained else f" for {explained!r}, predicted"
         prediction = f"{target}: {label!r} {score_text}" if score_text else f": {explained!r}"
         return (
@@ -445,4 +471,4 @@ _NESTED_PARTS: dict[str, Callable[[Any, Any], Any]] = {
     "ground_truth": lambda values, arrays: GroundTruth(**values, **arrays),
     "masks": lambda values, arrays: Masks(**values, **arrays),
 }
-_NAMES = ("method", "model_id", "clip_sha256", "clip_name")
+_NAMES = ("method", "model_id", "clip_sha256", "clip_name", "target_function")

@@ -50,6 +50,8 @@ def explain_call(explanation: Explanation) -> str:
         notes.append(f"model: {python_literal(e.model_id)}, from staa.wrap_model")
     if model:
         arguments.append(model)
+    if e.target_function:
+        notes.append(f"target: the function {python_literal(e.target_function)}")
     arguments += [f"{name}={python_literal(value)}" for name, value in _keyword_arguments(e).items()]
     call = f"staa.explain({', '.join(arguments)})"
     if len(call) > LINE_WIDTH:
@@ -57,8 +59,18 @@ def explain_call(explanation: Explanation) -> str:
     return call + (f"  # {'; '.join(notes)}" if notes else "")
 
 
+class Variable(str):
+    """Name of a variable that stands for a value in exported code."""
+
+    __slots__ = ()
+
+
 def python_literal(value: Any) -> str:
     """Return a value as a Python literal; strings are in double quotes if they contain nothing to escape."""
+    if isinstance(value, Variable):
+        return str(value)
+    if isinstance(value, tuple):
+        return f"({', '.join(map(python_literal, value))})"
     plain = isinstance(value, str) and value.isprintable() and not {'"', "\\"} & set(value)
     return f'"{value}"' if plain else repr(value)
 
@@ -77,13 +89,22 @@ def _model_argument(e: Explanation) -> str:
     return "" if bundled[1] == "bundled" else python_literal(bundled[1])
 
 
+def _class_argument(e: Explanation, index: int) -> str | int:
+    """Return the label of a class, or its index if the label is that of another class too."""
+    label = e.labels[index]
+    return label if target_index(label, e.labels) == index else index
+
+
 def _keyword_arguments(e: Explanation) -> dict[str, Any]:
     method, request = METHODS.get(e.method), request_of(e)
     keywords: dict[str, Any] = {"method": e.method}
     # A class other than the predicted one must have been requested.
-    if e.target != int(e.logits.argmax()):
-        label = e.labels[e.target]
-        keywords["target"] = label if target_index(label, e.labels) == e.target else e.target
+    if e.explained_target is None:
+        keywords["target"] = Variable("target")
+    elif e.target_minus is not None:
+        keywords["target"] = _class_argument(e, e.target), _class_argument(e, e.target_minus)
+    elif e.target != int(e.logits.argmax()):
+        keywords["target"] = _class_argument(e, e.target)
     if e.first_frame > 0:
         keywords["start"] = float(e.times[0])
     sampling = e.provenance.get("sampling", {})

@@ -153,8 +153,8 @@ def _prediction_text(e: Explanation) -> str:
     label, score = e.predictions(1)[0]
     score_text = format_score(score, e.problem_type)
     if not score_text:
-        return escape_plotly_text(e.labels[e.target])
-    target = "" if label == e.labels[e.target] else f", explained: {escape_plotly_text(e.labels[e.target])}"
+        return escape_plotly_text(e.target_name)
+    target = "" if label == e.target_name else f", explained: {escape_plotly_text(e.target_name)}"
     return f"{escape_plotly_text(label)} {score_text}{target}"
 
 
@@ -185,7 +185,7 @@ def _bar_trace(e: Explanation, heights: np.ndarray, color: str, name: str | None
 
 
 def _layout_options(e: Explanation) -> dict[str, Any]:
-    heading = f"Attribution over time: {escape_plotly_text(e.method)}, class {escape_plotly_text(e.labels[e.target])}"
+    heading = f"Attribution over time: {escape_plotly_text(e.method)}, class {escape_plotly_text(e.target_name)}"
     source = " · ".join(escape_plotly_text(name) for name in (e.clip_name, e.model_id) if name)
     return {
         "template": plotly_template(),

@@ -112,13 +112,22 @@ def attention_gradient(record: Record) -> NDArray[np.float32]:
     return scale_to_sum_one(to_grid(record.geometry, require_array(record.relevance)))
 
 
-@method("grad_cam", title="Grad-CAM", needs_model=True, class_specific=True, cost=Cost(2, 1))
+@method(
+    "grad_cam",
+    title="Grad-CAM",
+    needs_model=True,
+    reads_attention=False,
+    reads_layers=True,
+    class_specific=True,
+    cost=Cost(2, 1),
+)
 def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
     """Grad-CAM on the last block's tokens, or on feature maps: channels weighted by their mean gradient.
 
     Selvaraju et al., "Grad-CAM", arXiv 1610.02391. The input of the last block is read, because the output of the block
     reaches the classifier only through CLS, and CLS is not on the grid. Of a wrapped model the last of its `layers` is
-    read, and the map is interpolated to the grid.
+    read, and the map is interpolated to the grid; without `layers`, the last feature map of a net that has more
+    convolutions than linear layers.
 
     Parameters
     ----------
@@ -133,13 +142,14 @@ def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
     Raises
     ------
     UnsupportedRequestError
-        If the model's blocks are not known, as for a wrapped model.
+        If the model's blocks are not known, as for a wrapped function, or a layer gives no feature map.
     """
     import torch
 
-    if not inputs.layers:
+    if not inputs.layers and inputs.net is None:
         raise UnsupportedRequestError(
-            "Grad-CAM reads the tokens of a transformer block, but the blocks of this model are not known.",
+            "Grad-CAM reads the tokens of a transformer block or the feature maps of a convolution net, but the blocks "
+            "of this model are not known.",
             "Give wrap_model layers=, or use a gradient or perturbation method, such as 'integrated_gradients' or "
             "'occlusion'.",
         )
@@ -159,7 +169,7 @@ def grad_cam(inputs: MethodInputs) -> NDArray[np.float32]:
     handle = inputs.layers[-1].register_forward_pre_hook(replace_tokens, with_kwargs=True)
     try:
         with torch.enable_grad():
-            logit = inputs.forward(inputs.pixels[None])[0, inputs.target]
+            logit = inputs.target_logits(inputs.pixels[None])[0]
     finally:
         handle.remove()
     tokens = block_inputs[threading.get_ident()]

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from staa_widgets.errors import UnsupportedRequestError
 from staa_widgets.methods.inputs import MethodInputs
+from staa_widgets.models.feature_layers import find_feature_layer, is_feature_map
 
 
 def feature_cam(inputs: MethodInputs) -> NDArray[np.float32]:
@@ -23,7 +24,7 @@ def feature_cam(inputs: MethodInputs) -> NDArray[np.float32]:
     Parameters
     ----------
     inputs
-        The window and its model; the output of the last of its layers is read.
+        The window and its model; the output of the last of its layers is read, or of the layer that is found.
 
     Raises
     ------
@@ -31,6 +32,7 @@ def feature_cam(inputs: MethodInputs) -> NDArray[np.float32]:
         If the output of the layer is no feature map, or the layer does not run exactly once.
     """
     inputs.report(0, 1)
+    layer = inputs.layers[-1] if inputs.layers else _last_layer(inputs)
     this_thread = threading.get_ident()
     outputs: list[Tensor] = []
 
@@ -40,17 +42,16 @@ def feature_cam(inputs: MethodInputs) -> NDArray[np.float32]:
         outputs.append(output.detach().requires_grad_())
         return outputs[-1].clone()  # The next layer may write into its input.
 
-    handle = inputs.layers[-1].register_forward_hook(replace_output)
+    handle = layer.register_forward_hook(replace_output)
     try:
         with torch.enable_grad():
-            logit = inputs.forward(inputs.pixels[None])[0, inputs.target]
+            logit = inputs.target_logits(inputs.pixels[None])[0]
     finally:
         handle.remove()
-    layer = type(inputs.layers[-1]).__name__
-    if len(outputs) != 1 or outputs[0].ndim not in (4, 5) or (outputs[0].ndim == 5 and len(outputs[0]) != 1):
+    if len(outputs) != 1 or not is_feature_map(outputs[0].shape, inputs.geometry):
         shapes = ", ".join(str(tuple(output.shape)) for output in outputs) or "no tensor"
         raise UnsupportedRequestError(
-            f"The layer {layer} gives {shapes}, not one feature map (1, C, T, H, W).",
+            f"The layer {type(layer).__name__} gives {shapes}, not one feature map (1, C, T, H, W).",
             "Give wrap_model another of the model's layers, such as its last convolution.",
         )
     (gradient,) = torch.autograd.grad(logit, outputs[0])
@@ -60,3 +61,15 @@ def feature_cam(inputs: MethodInputs) -> NDArray[np.float32]:
     cam = (features * slopes.mean((2, 3, 4), keepdim=True)).sum(1, keepdim=True).relu()
     inputs.report(1, 1)
     return interpolate(cam, inputs.shape, mode="trilinear", align_corners=False)[0, 0].cpu().numpy()
+
+
+def _last_layer(inputs: MethodInputs) -> nn.Module:
+    """Return the layer that gives the last feature map of a convolution net."""
+    assert inputs.net is not None
+    _, layer = find_feature_layer(inputs.net, lambda: inputs.forward(inputs.pixels[None]), inputs.geometry)
+    if layer is None:
+        raise UnsupportedRequestError(
+            "No layer of this net gives feature maps (1, C, T, H, W), or (T, C, H, W) frame by frame.",
+            "Name one with layers= of wrap_model, or use 'occlusion' or 'integrated_gradients'.",
+        )
+    return layer

@@ -83,7 +83,7 @@ def input_x_gradient(inputs: MethodInputs) -> NDArray[np.float32]:
         ``(S, h, w)``, signed.
     """
     explainer = import_captum().InputXGradient(_forward_with_progress(inputs, 1))
-    products = explainer.attribute(_as_leaf(inputs.pixels[None]), target=inputs.target)
+    products = explainer.attribute(_as_leaf(inputs.pixels[None]))
     return _sum_over_cells(inputs, products[0])
 
 
@@ -125,13 +125,12 @@ def integrated_gradients(inputs: MethodInputs, *, steps: int = 20, baseline: str
         .attribute(
             _as_leaf(inputs.pixels[None]),
             start,
-            target=inputs.target,
             n_steps=steps,
             internal_batch_size=inputs.batch_size,
         )
     )
     with torch.no_grad():
-        baseline_logit = float(forward(start)[0, inputs.target])
+        baseline_logit = float(forward(start)[0])
     maps = _sum_over_cells(inputs, integrals[0])
     return MethodResult(maps, completeness_gap=completeness_gap(maps, inputs.clip_logit - baseline_logit))
 
@@ -228,27 +227,26 @@ def _noisy_gradients(
             copies.append(copy)
             share = 1.0 if start is None else (i + float(torch.rand((), generator=generator))) / samples
             points.append(copy if start is None else start + share * (copy - start))
-        yield torch.stack(copies), saliency.attribute(_as_leaf(torch.stack(points)), target=inputs.target, abs=False)
+        yield torch.stack(copies), saliency.attribute(_as_leaf(torch.stack(points)), abs=False)
 
 
 def _pixel_gradient(inputs: MethodInputs) -> Tensor:
     """Return the gradient of the target's logit with respect to the clip, ``(T, 3, H, W)``."""
     pixels = _as_leaf(inputs.pixels[None])
-    return (
-        import_captum()
-        .Saliency(_forward_with_progress(inputs, 1))
-        .attribute(pixels, target=inputs.target, abs=False)[0]
-    )
+    return import_captum().Saliency(_forward_with_progress(inputs, 1)).attribute(pixels, abs=False)[0]
 
 
 def _forward_with_progress(inputs: MethodInputs, total: int) -> Callable[[Tensor], Tensor]:
-    """Return the model as a function that reports progress after each pass, so that it can be cancelled there."""
+    """Return the target's logit as a function that reports progress after each pass, so that it can be cancelled there.
+
+    The function takes ``(n, T, 3, H, W)`` and returns ``(n,)``.
+    """
     done = 0
     inputs.report(0, total)
 
     def forward(pixels: Tensor) -> Tensor:
         nonlocal done
-        logits = inputs.forward(pixels)
+        logits = inputs.target_logits(pixels)
         done += len(pixels)
         inputs.report(done, total)
         return logits

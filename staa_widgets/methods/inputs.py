@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from staa_widgets.records.problem import ProblemType
+from staa_widgets.records.target import Target, target_values
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,7 @@ class MethodInputs:
     record
         Record of the first pass, with all arrays that the method needs.
     target
-        Class to explain.
+        Target to explain: a class, the difference of two classes, or a function of the logits.
     pixels
         float32 ``(T, 3, H, W)`` on the CPU, the model's input.
     forward
@@ -64,10 +65,12 @@ class MethodInputs:
         What the logits mean: exclusive classes, independent labels, or values.
     layers_give_features
         Whether the outputs of `layers` are feature maps, as in a wrapped convolution net, instead of tokens.
+    net
+        Convolution net whose last feature map is to be found, if `layers` is empty.
     """
 
     record: Record
-    target: int
+    target: Target
     pixels: Tensor
     forward: Callable[[Tensor], Tensor]
     layers: tuple[nn.Module, ...]
@@ -80,6 +83,7 @@ class MethodInputs:
     checkpoint: Checkpoint | None = None
     problem_type: ProblemType = "single_label_classification"
     layers_give_features: bool = False
+    net: nn.Module | None = None
 
     @property
     def geometry(self) -> Geometry:
@@ -89,7 +93,11 @@ class MethodInputs:
     @property
     def clip_logit(self) -> float:
         """Logit of the target for the clip itself, from the record."""
-        return float(self.record.logits[self.target])
+        return float(target_values(self.record.logits[None], self.target)[0])
+
+    def target_logits(self, pixels: Tensor) -> Tensor:
+        """Return the target's logit, difference of logits or function of the logits for each clip: float32 ``(n,)``."""
+        return target_values(self.forward(pixels), self.target)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -62,4 +62,4 @@ def loco(inputs: MethodInputs, *, segments: Sequence[int] = (4, 4, 4), filler: s
     labels = label_segments(inputs.shape, segments)
     count = int(labels.max()) + 1
     logits = masked_logit_function(inputs, labels, filler, count)(torch.eye(count, dtype=torch.bool))
-    return spread_over_cells(inputs.record.logits[inputs.target] - logits.numpy(), labels)
+    return spread_over_cells(inputs.clip_logit - logits.numpy(), labels)

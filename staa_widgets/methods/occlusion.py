@@ -58,4 +58,4 @@ def occlusion(inputs: MethodInputs, *, filler: str = "blur", cells: Sequence[int
     count = int(labels.max()) + 1
     one_at_a_time = torch.eye(count, dtype=torch.bool)
     logits = masked_logit_function(inputs, labels, filler, count)(one_at_a_time)
-    return spread_over_cells(inputs.record.logits[inputs.target] - logits.numpy(), labels)
+    return spread_over_cells(inputs.clip_logit - logits.numpy(), labels)

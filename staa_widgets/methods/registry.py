@@ -14,10 +14,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.errors import UnknownMethodError
+from staa_widgets.errors import UnknownMethodError, UnsupportedRequestError
 from staa_widgets.methods.result import MethodResult
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs
+from staa_widgets.records.target import is_class
 from staa_widgets.utils import registry
 
 Group = Literal["attention", "gradient", "perturbation", "control"]
@@ -57,6 +58,11 @@ class Method:
         Kind of method: attention, gradients, perturbation, or a control.
     reads_attention
         Whether the method reads attention inside the model; a wrapped model does not expose attention.
+    reads_layers
+        Whether the method reads the output of layers: of a transformer's blocks, or feature maps of a convolution net.
+    explains_probability
+        Whether the method explains the probability of a class. Other class-specific methods explain the logit, and can
+        also explain a difference of logits, or a function of the logits.
     find_needs
         Function from complete parameters to the `Needs` of the record; raises `ParameterError` if a value is invalid.
     find_cost
@@ -82,6 +88,8 @@ class Method:
     needs_model: bool
     group: Group
     reads_attention: bool
+    reads_layers: bool
+    explains_probability: bool
     find_needs: Callable[..., Needs]
     find_cost: Callable[..., Cost]
     class_specific: bool
@@ -133,6 +141,15 @@ class Method:
         """Return whether the maps depend on the class, with these parameters."""
         return self.class_specific if self.needs_model else self.needs(params).class_specific
 
+    def check_target(self, target: Any) -> None:
+        """Raise `UnsupportedRequestError` if the method cannot explain a difference of classes or a function."""
+        if self.explains_probability and not is_class(target):
+            raise UnsupportedRequestError(
+                f"Method {self.name!r} explains the probability of one class, not a difference or another function of "
+                "logits.",
+                "Give one class, or use 'staa_logit', 'occlusion', 'rise' or 'integrated_gradients'.",
+            )
+
     def __call__(self, source: Any, **params: Any) -> NDArray[np.float32]:
         """Compute maps, float32 ``(S, h, w)``, from a `Record`, or from `MethodInputs` if `needs_model`."""
         return self.compute(source, **params).maps
@@ -152,6 +169,8 @@ def method(
     cost: Cost | Callable[..., Cost] = _ONE_PASS,
     group: Group = "attention",
     reads_attention: bool | None = None,
+    reads_layers: bool = False,
+    explains_probability: bool = False,
     needs_model: bool = False,
     signed: bool = False,
     exploratory: bool = False,
@@ -166,7 +185,7 @@ def method(
 
     Parameters
     ----------
-    name, class_specific, group, needs_model, signed, exploratory, version
+    name, class_specific, group, reads_layers, explains_probability, needs_model, signed, exploratory, version
         As for `Method`.
     title
         As for `Method`; by default the name with spaces in place of underscores.
@@ -187,6 +206,8 @@ def method(
             needs_model=needs_model,
             group=group,
             reads_attention=group == "attention" if reads_attention is None else reads_attention,
+            reads_layers=reads_layers,
+            explains_probability=explains_probability,
             find_needs=find_needs,
             find_cost=find_cost,
             class_specific=class_specific,

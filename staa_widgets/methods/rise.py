@@ -97,7 +97,7 @@ def rise(
     for soft_masks in _draw_masks(inputs, masks, parts, visible):
         clips = torch.lerp(filled, pixels, soft_masks[:, :, None].to(inputs.device))
         with torch.no_grad():
-            logits.append(inputs.forward(clips)[:, inputs.target].cpu())
+            logits.append(inputs.target_logits(clips).cpu())
         visibility.append(cell_means(inputs.geometry, soft_masks))
         inputs.report(sum(map(len, logits)), masks)
     cells, scores = torch.cat(visibility).double().numpy(), torch.cat(logits).double().numpy()

@@ -82,7 +82,7 @@ def masked_logit_function(
         for batch in hidden.split(inputs.batch_size):
             clips = fill(cell_mask(inputs.geometry, batch[:, cell_labels]))
             with torch.no_grad():
-                logits.append(inputs.forward(clips)[:, inputs.target].float().cpu())
+                logits.append(inputs.target_logits(clips).float().cpu())
             done += len(batch)
             inputs.report(done, total)
         return torch.cat(logits)

@@ -21,6 +21,7 @@ from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.masks import Masks
 from staa_widgets.records.problem import ProblemType
 from staa_widgets.records.record import Needs
+from staa_widgets.records.target import Target
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +42,16 @@ def _cost(geometry: Geometry, *, preset: str, areas: Any, steps: Any, **_: Any) 
     return Cost(1 + masks * (steps + 1), masks * steps)
 
 
-@method("step", title="STEP", group="perturbation", needs_model=True, class_specific=True, needs=_needs, cost=_cost)
+@method(
+    "step",
+    title="STEP",
+    group="perturbation",
+    needs_model=True,
+    class_specific=True,
+    explains_probability=True,
+    needs=_needs,
+    cost=_cost,
+)
 def step(
     inputs: MethodInputs,
     *,
@@ -106,6 +116,7 @@ def step(
     group="perturbation",
     needs_model=True,
     class_specific=True,
+    explains_probability=True,
     needs=_needs,
     cost=_cost,
 )
@@ -240,13 +251,14 @@ def _make_result(inputs: MethodInputs, settings: StepSettings, problem: MaskProb
     return MethodResult(maps, found)
 
 
-def _log_probability(logits: Tensor, target: int, problem_type: ProblemType) -> Tensor:
+def _log_probability(logits: Tensor, target: Target, problem_type: ProblemType) -> Tensor:
     """Return the logarithm of the target's probability, ``(n,)``, from logits ``(n, K)``.
 
     As `class_probabilities` gives it: softmax, or sigmoid of a single logit and of independent labels.
     """
     from torch.nn.functional import logsigmoid
 
+    assert isinstance(target, int)  # The method explains a probability.
     if problem_type == "multi_label_classification" or logits.shape[1] == 1:
         return logsigmoid(logits[:, target])
     return logits.log_softmax(1)[:, target]

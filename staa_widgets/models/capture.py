@@ -26,6 +26,7 @@ from staa_widgets.models.heads import SplitHead, split_logit
 from staa_widgets.models.video_model import VideoModel
 from staa_widgets.models.wrap import WrappedModel
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.records.target import Target, check_target
 from staa_widgets.utils.fork import begin_computation, renew_in_forked_child
 
 _LOCKS: dict[int, threading.RLock] = {}
@@ -34,7 +35,7 @@ _CALLBACKS: dict[tuple[int, nn.Module], CaptureCallback] = {}
 """Capture callbacks by thread and attention module. Passes in other threads are ignored."""
 
 
-def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[int | None]) -> list[Record]:
+def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[Target | None]) -> list[Record]:
     """Run clips through the model once and record its attention.
 
     Parameters
@@ -46,7 +47,7 @@ def record(model: VideoModel, pixels: Tensor, needs: Needs, targets: Sequence[in
     needs
         Quantities to record. Gradients cost one backward pass.
     targets
-        Class to explain for each clip, ``None`` for the predicted one.
+        Target to explain for each clip, a class, a difference or a function; ``None`` for the predicted class.
 
     Returns
     -------
@@ -139,7 +140,7 @@ def open_classifier(model: VideoModel) -> Iterator[Callable[[Tensor], Tensor]]:
         yield classify
 
 
-def _check_inputs(model: VideoModel, pixels: Tensor, targets: Sequence[int | None]) -> None:
+def _check_inputs(model: VideoModel, pixels: Tensor, targets: Sequence[Target | None]) -> None:
     if model.device.type == "cuda" and torch.cuda._is_in_bad_fork():
         raise ForkedProcessError(
             "This process was forked from a process that had used CUDA.",
@@ -165,8 +166,7 @@ def _check_inputs(model: VideoModel, pixels: Tensor, targets: Sequence[int | Non
     if len(targets) != len(pixels):
         raise ParameterError(f"Got {len(pixels)} clips but {len(targets)} targets.", "Give one target for each clip.")
     for target in targets:
-        if target is not None and not 0 <= target < len(model.labels):
-            raise ParameterError(f"There is no class {target}.", f"The model has classes 0 to {len(model.labels) - 1}.")
+        check_target(target, len(model.labels))
 
 
 def _class_logits(model: VideoModel, logits: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from staa_widgets.models.attention.linear import linear_layers
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.records.target import Target
 
 Submodule = TypeVar("Submodule", bound=nn.Module)
 
@@ -52,7 +53,7 @@ class AttentionReader(Protocol):
         """Receive the input of the last norm before the classifier, and store what `records` needs of it."""
         ...
 
-    def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
+    def records(self, logits: Tensor, targets: Sequence[Target | None]) -> list[Record]:
         """Make one record per clip from the captured tensors; `logits` are the model's output."""
         ...
 

@@ -21,6 +21,7 @@ from staa_widgets.models.video_model import VideoModel
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.problem import ProblemType
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.records.target import Target
 from staa_widgets.utils.text import check_text
 
 Layout = Literal["btchw", "bcthw"]
@@ -123,7 +124,7 @@ class LogitsReader:
     def capture_readout(self, hidden: Tensor) -> None:
         """Store nothing."""
 
-    def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
+    def records(self, logits: Tensor, targets: Sequence[Target | None]) -> list[Record]:
         """Make one record per clip."""
         return make_records(self.geometry, "joint", Needs(), logits, targets, lambda *_: {})
 

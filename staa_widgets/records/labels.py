@@ -20,6 +20,11 @@ def target_index(target: int | str | None, labels: tuple[str, ...]) -> int | Non
     """
     if target is None:
         return None
+    if isinstance(target, tuple | list) or callable(target):
+        raise ParameterError(
+            "One class is needed here, not a difference of classes or a function of the logits.",
+            "Give one class, by index or label; only explain, stream, compare and explain_many take the others.",
+        )
     if isinstance(target, str):
         normalized = [_normalize_label(label) for label in labels]
         if _normalize_label(target) in normalized:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.records.geometry import Geometry, Patch
+from staa_widgets.records.target import Target
 
 AttentionType = Literal["divided", "joint", "space_only"]
 
@@ -95,7 +96,8 @@ class Record:
     logits
         float32 ``(K,)``.
     target
-        Class of `contributions` and of the gradients; ``None`` if the record holds neither of them.
+        Target of `contributions` and of the gradients: a class, the difference of two classes, or a function of the
+        logits. ``None`` if the record holds neither of them.
     cls
         float32 ``(L, H, S)``, attention from the readout to CLS itself; with joint attention it is divided evenly over
         the slices. Zero if the model has no CLS.
@@ -145,7 +147,7 @@ class Record:
     geometry: Geometry
     attention_type: AttentionType
     logits: NDArray[np.float32]
-    target: int | None = None
+    target: Target | None = None
     cls: NDArray[np.float32] | None = None
     rows: NDArray[np.float32] | None = None
     mean_rows: NDArray[np.float32] | None = None

@@ -57,7 +57,9 @@ def record_from_parts(values: dict[str, Any], arrays: dict[str, Any]) -> tuple[R
     with refuse_damaged(message, "Compute it again.", with_cause=True):
         needs, geometry = Needs(**values.pop("needs")), values.pop("geometry")
         geometry["input_size"] = tuple(geometry["input_size"])
-        record = Record(geometry=Geometry(**geometry), **values, **arrays)
+        target = values.pop("target")
+        pair = tuple(target) if isinstance(target, list) else target
+        record = Record(geometry=Geometry(**geometry), target=pair, **values, **arrays)
         _check_arrays(record)
     return record, needs
 
@@ -79,5 +81,11 @@ def _check_arrays(record: Record) -> None:
         expected = tuple(lengths.get(axis, length) for axis, length in zip(axes, array.shape, strict=True))
         require(array.shape == expected, f"{name} has shape {array.shape} instead of {expected}.")
         require(bool(np.isfinite(array).all()), f"{name} has values that are not finite.")
-    require(record.target is None or 0 <= record.target < len(record.logits), "The target is no class.")
+    require(_is_target(record.target, len(record.logits)), "The target is no class.")
     require(all(0 <= error < np.inf for error in record.sampling_errors.values()), "A sampling error is no number.")
+
+
+def _is_target(target: Any, classes: int) -> bool:
+    """Return whether a target is a class or a pair of classes, or ``None``."""
+    indices = target if isinstance(target, tuple) and len(target) == 2 else (target,)
+    return target is None or all(isinstance(index, int) and 0 <= index < classes for index in indices)

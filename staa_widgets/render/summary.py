@@ -62,8 +62,8 @@ def headline(e: Explanation) -> str:
     label, score = e.predictions(1)[0]
     score_text = format_score(score, e.problem_type)
     if not score_text:
-        return e.labels[e.target]
-    target = "" if label == e.labels[e.target] else f", explained: {e.labels[e.target]}"
+        return e.target_name
+    target = "" if label == e.target_name else f", explained: {e.target_name}"
     return f"{label}, {score_text}{target}"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from staa_widgets.errors import StaaError
 from staa_widgets.explanation.explanation import Explanation
+from staa_widgets.records.target import TargetLike
 from staa_widgets.widget.patch import compute_arguments
 from staa_widgets.widget.service import Service
 from staa_widgets.widget.settings import PAGE_TRAITS, SETTINGS, SettingError, Settings
@@ -22,7 +23,7 @@ class ComputedTraits(ThreadSafeWidget, Settings):
 
     _service: Service
 
-    def compute(self, method: str | None = None, target: int | str | None = None, **params: Any) -> Explanation:
+    def compute(self, method: str | None = None, target: TargetLike | None = None, **params: Any) -> Explanation:
         """Compute an explanation with another method or for another class, and show it."""
         raise NotImplementedError
 

@@ -12,7 +12,7 @@ from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.explanation.selection import Selection, select_range
 from staa_widgets.render.compositor import peak_frame
 from staa_widgets.widget.computed_traits import ComputedTraits
-from staa_widgets.widget.pane_content import PaneContent
+from staa_widgets.widget.pane_content import PaneContent, class_index
 from staa_widgets.widget.panes import frame_in_pane
 from staa_widgets.widget.patch import Patch, patch_of
 
@@ -49,7 +49,7 @@ class DerivedTraits(ComputedTraits):
 
     @default("target")
     def _first_target(self) -> int:
-        return self.explanation.target
+        return class_index(self.explanation)
 
     @default("frame")
     def _first_frame(self) -> int:
@@ -69,7 +69,7 @@ class DerivedTraits(ComputedTraits):
     @observe("pane")
     def _update_active_traits(self, _: object = None) -> None:
         self.set_trait("method", self.explanation.method)
-        self.set_trait("target", self.explanation.target)
+        self.set_trait("target", class_index(self.explanation))
         self.set_trait("patch", patch_of(self.explanation))
 
     @observe("selection")

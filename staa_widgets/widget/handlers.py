@@ -15,6 +15,7 @@ from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.utils.progress import Progress
 from staa_widgets.widget.file_export import make_export_operation
 from staa_widgets.widget.frame_requests import make_frames_operation
+from staa_widgets.widget.pane_content import class_index
 from staa_widgets.widget.player_protocol import PlayerView
 from staa_widgets.widget.worker import Answer, Operation
 
@@ -37,7 +38,7 @@ class ComputeOperation:
         self.player.show_result(result, self.request, self.pane)
         seconds = round(time.perf_counter() - self.start, 3)
         cache = result.provenance["cache"]
-        return {"method": result.method, "target": result.target, "cache": cache, "seconds": seconds}, []
+        return {"method": result.method, "target": class_index(result), "cache": cache, "seconds": seconds}, []
 
 
 def make_compute_operation(player: PlayerView, args: Mapping[str, Any]) -> ComputeOperation:

@@ -83,7 +83,7 @@ def page_text(explanation: PaneInput, **settings: Any) -> str:
     script, style = read_bundle("page.js"), read_bundle("widget.css")
     elements = [_payload_element(name, value) for name, value in {**pack_panes(panes), "state": state}.items()]
     first = panes[0]
-    descriptions = [f"{e.labels[e.target]} · {e.method}" for e in panes]
+    descriptions = [f"{e.target_name} · {e.method}" for e in panes]
     return _PAGE.format(
         policy=f"default-src 'none'; script-src {source_hash(script)}; style-src {source_hash(style)}; img-src data:",
         title=escape_text(f"{first.clip_name or 'Clip'} · {' | '.join(descriptions)}"),

@@ -9,7 +9,7 @@ from typing import Any
 from staa_widgets.engine.request import ExplainRequest
 from staa_widgets.errors import PlayerError
 from staa_widgets.explanation.explanation import Explanation
-from staa_widgets.records.labels import target_index
+from staa_widgets.records.target import TargetLike, resolve_target
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,21 @@ class PaneContent:
             raise missing_request_error()
         return self.request
 
-    def change_request(self, method: str | None, target: int | str | None, params: Mapping[str, Any]) -> ExplainRequest:
+    def change_request(
+        self, method: str | None, target: TargetLike | None, params: Mapping[str, Any]
+    ) -> ExplainRequest:
         """Return the request for another method, class or parameters; ``None`` keeps the current value."""
         request = self.require_request()
         same_method = method in (None, request.method) and not params
-        if same_method and target_index(target, request.model.labels) == self.explanation.target:
+        if same_method and resolve_target(target, request.model.labels) == self.explanation.explained_target:
             target = None
         return request.with_changes(method, target, params)
+
+
+def class_index(explanation: Explanation) -> int:
+    """Return the index of the explained class; -1 for a difference of classes or a function of the logits."""
+    target = explanation.explained_target
+    return target if isinstance(target, int) else -1
 
 
 def missing_request_error() -> PlayerError:

@@ -9,6 +9,7 @@ import numpy as np
 
 from staa_widgets.explanation.comparison import distinguishing_names
 from staa_widgets.explanation.notices import list_notices
+from staa_widgets.explanation.own_maps import is_own_maps
 from staa_widgets.explanation.sentence import summarize
 from staa_widgets.export.code import explain_call
 from staa_widgets.methods import METHODS
@@ -18,6 +19,7 @@ from staa_widgets.utils.canonical import to_json_value
 from staa_widgets.utils.files import file_stem
 from staa_widgets.utils.text import drop_direction_controls
 from staa_widgets.widget.cost_estimate import estimate_seconds
+from staa_widgets.widget.pane_content import class_index
 from staa_widgets.widget.run_details import run_details
 from staa_widgets.widget.score_card import explanation_cost, format_cost, is_class_specific, score_card
 
@@ -47,7 +49,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         JSON values; times in seconds, frames as source indices.
 
         ``schema``, ``clip``, ``grid``, ``spans``, ``sampled_frames``, ``sampled_times``, ``labels``, ``probabilities``,
-        ``target``, ``method``, ``params``, ``model``: as in `Explanation`; ``box`` in pixels of the displayed source
+        ``method``, ``params``, ``model``: as in `Explanation`; ``box`` in pixels of the displayed source
         frame; ``attention`` is the number of layers and heads.
         ``frames``: index of the clip's ``first`` frame, the ``total`` number of frames, the indices of the ``kept``
         ones if the preview has only some, and ``live``, whether the kernel can decode the others (set by
@@ -55,6 +57,9 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
         ``masks``: for each mask its ``areas`` and ``probabilities`` (means over windows), the class's
         ``clip_probability``, and the index of the ``smallest`` mask that keeps the class; ``null`` without masks.
         ``pictures``: their ``size``, and their ``offsets`` in the ``frames`` buffer.
+        ``target``: index of the explained class, -1 for a difference of classes and for a function of the logits;
+        ``target_name``: what is explained.
+        ``own_maps``: whether these are maps of another tool.
         ``values``: the predicted values of a regression, whose ``probabilities`` are 0; else ``null``.
         ``predicted``: whether the predictions are known.
         ``scale``: factor from the ``maps`` buffer to the explanation's maps; ``signed``: whether the maps are signed.
@@ -125,7 +130,9 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
             "probabilities": np.nan_to_num(e.probabilities).round(6),
             "values": e.logits if e.problem_type == "regression" else None,
             "predicted": e.has_predictions,
-            "target": e.target,
+            "target": class_index(e),
+            "target_name": drop_direction_controls(e.target_name),
+            "own_maps": is_own_maps(e.method),
             "method": e.method,
             "method_title": drop_direction_controls(method_title(e.method)),
             "summary": drop_direction_controls(summarize(e)),
@@ -146,8 +153,7 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
                     "passes": explanation_cost(e, method.name),
                     "seconds": estimate_seconds(e, method.name),
                 }
-                for method in sorted(METHODS.values(), key=lambda method: _GROUPS.index(method.group))
-                if _supports_method(e, method) and not method.exploratory
+                for method in _supported_methods(e)
             ],
             "ground_truth": None
             if truth is None
@@ -197,8 +203,23 @@ def _shown_names(explanations: Sequence[Explanation]) -> list[str]:
     return [drop_direction_controls(name) for name in distinguishing_names(explanations)]
 
 
-def _supports_method(e: Explanation, method: Method) -> bool:
-    """Return whether an explanation's model supports a method: a wrapped model exposes no attention."""
-    model = e.provenance.get("model")
-    wrapped = isinstance(model, Mapping) and model.get("family") == "generic"
-    return not (wrapped and method.reads_attention)
+def _supported_methods(e: Explanation) -> list[Method]:
+    """Return the methods that can explain what is explained for this model, group by group, the default method first.
+
+    A wrapped model exposes no attention, and layers only if it has feature maps.
+    """
+    entry = e.provenance.get("model")
+    model = entry if isinstance(entry, Mapping) else {}
+    wrapped = model.get("family") == "generic"
+    has_layers = not wrapped or bool(model.get("has_layers"))
+    default = METHODS.get("occlusion" if wrapped else "staa")
+    answering = [
+        method
+        for method in METHODS.values()
+        if not (method.exploratory or (wrapped and method.reads_attention) or (method.reads_layers and not has_layers))
+        and not (method.explains_probability and (e.problem_type == "regression" or class_index(e) < 0))
+    ]
+    first_group = default.group if default else _GROUPS[0]
+    return sorted(
+        answering, key=lambda one: (one.group != first_group, _GROUPS.index(one.group), wrapped and one is not default)
+    )

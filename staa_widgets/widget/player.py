@@ -11,6 +11,7 @@ from staa_widgets.engine.request import ExplainRequest, find_request, request_of
 from staa_widgets.errors import PlayerError
 from staa_widgets.explanation.explanation import Explanation, same_clip
 from staa_widgets.methods.registry import METHODS
+from staa_widgets.records.target import TargetLike
 from staa_widgets.render.compositor import peak_frame
 from staa_widgets.utils.progress import Progress
 from staa_widgets.widget import file_export
@@ -68,8 +69,8 @@ class Player(PayloadTraits, DerivedTraits):
     pane
         Index of the active pane, to which `explanation`, `method`, `target` and `compute` refer.
     method, target
-        Method and class of the explanation in the active pane. Setting one of them computes an explanation; if this
-        fails, nothing changes.
+        Method and class of the explanation in the active pane; `target` is -1 for a difference of classes or a function
+        of the logits. Setting one of them computes an explanation; if this fails, nothing changes.
     patch
         Patch whose attention the active pane shows: ``(slice, row, column)``, counted from 0. Setting a patch computes
         its attention; ``None`` restores the explanation that was shown before.
@@ -133,7 +134,7 @@ class Player(PayloadTraits, DerivedTraits):
     def compute(
         self,
         method: str | None = None,
-        target: int | str | None = None,
+        target: TargetLike | None = None,
         progress: Progress | bool | None = None,
         **params: Any,
     ) -> Explanation:
@@ -144,8 +145,8 @@ class Player(PayloadTraits, DerivedTraits):
         method
             Name in `METHODS`; default: the current method.
         target
-            Class, by index or label; default: the current class. A method that does not depend on the class keeps the
-            class for later methods.
+            As for `staa_widgets.explain`; default: the current class. A method that does not depend on the class keeps
+            the class for later methods.
         progress
             As for `staa_widgets.explain`.
         **params
@@ -237,7 +238,7 @@ class Player(PayloadTraits, DerivedTraits):
         return self._contents[pane].require_request().clip
 
     def change_request(
-        self, method: str | None, target: int | str | None, params: Mapping[str, Any], pane: int | None = None
+        self, method: str | None, target: TargetLike | None, params: Mapping[str, Any], pane: int | None = None
     ) -> ExplainRequest:
         """Return the request of a pane (default: the active one) with these changes; raises the errors of `compute`."""
         return self._contents[self.pane if pane is None else pane].change_request(method, target, params)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from staa_widgets.engine.request import ExplainRequest
     from staa_widgets.explanation.explanation import Explanation
+    from staa_widgets.records.target import TargetLike
     from staa_widgets.video.clip import Clip
     from staa_widgets.widget.frame_stream import FrameStream
 
@@ -50,7 +51,7 @@ class PlayerView(ShownExplanations, Protocol):
         ...
 
     def change_request(
-        self, method: str | None, target: int | str | None, params: Mapping[str, Any], pane: int | None = None
+        self, method: str | None, target: TargetLike | None, params: Mapping[str, Any], pane: int | None = None
     ) -> ExplainRequest:
         """Return the request of a pane (default: the active pane) with these changes."""
         ...

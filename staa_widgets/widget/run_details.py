@@ -31,7 +31,7 @@ def run_details(e: Explanation) -> list[tuple[str, str]]:
         ("method", e.method),
         *_flatten(to_json_value(e.params), "parameter · "),
         ("model", e.model_id),
-        ("explained class", e.labels[e.target]),
+        ("explained class" if isinstance(e.explained_target, int) else "explained", e.target_name),
         ("clip", e.clip_name),
         ("clip SHA-256", e.clip_sha256),
         ("frame size", f"{width} × {height}"),

@@ -77,7 +77,7 @@ def score_card(explanation: Explanation) -> dict[str, Any] | None:
     assert truth is not None
     scores, chance = score_ground_truth(e.maps, truth), score_ground_truth(np.ones_like(e.maps), truth)
     priors = [score_ground_truth(prior(e.maps.shape), truth) for prior in PRIORS]
-    class_labels = [e.labels[e.target]] if is_class_specific(e) else []
+    class_labels = [e.target_name] if is_class_specific(e) else []
     return {
         "key": canonical_json([e.model_id, e.method, e.params, class_labels]),
         "method": e.method,

@@ -93,6 +93,8 @@ def test_options_reach_the_explanation(video: str, model: str, monkeypatch: pyte
     assert not cache.folder().exists()
     assert run_explain(video, "--method", "staa_logit", "--target", "2", model=model) == 0
     assert received_options["target"] == 2
+    assert run_explain(video, "--method", "staa_logit", "--target", "2", "--minus", "label 1", model=model) == 0
+    assert received_options["target"] == (2, "label 1")
 
 
 def test_several_videos_get_a_line_each_and_a_summary(
@@ -171,6 +173,7 @@ def test_a_failed_video_does_not_stop_the_others(
         (["--method", "stab"], "Did you mean 'staa'?"),
         (["--target", "LABEL_9"], "no class 'LABEL_9'"),
         (["--target", "9"], "no class 9"),
+        (["--minus", "1"], "--minus was given without --target"),
         (["--device", "abacus"], "abacus"),
         (["more.mp4", "--out", "one.html"], "one page for 2 videos"),
         (["--out", "heat.webm"], "ends in '.webm'"),

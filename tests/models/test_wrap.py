@@ -19,6 +19,7 @@ from staa_widgets.errors import UnsupportedRequestError as Unsupported
 from staa_widgets.methods import METHODS
 from staa_widgets.models import Transform, load_model, model_digest
 from staa_widgets.models.capture import open_classifier, record
+from staa_widgets.models.video_model import VideoModel
 from staa_widgets.records.record import Needs
 from staa_widgets.widget.payload import pack
 from tests.helpers.records import module_state
@@ -87,7 +88,8 @@ def test_outputs_that_are_not_logits_are_refused(model: Any, message: str) -> No
         staa.explain(video(), wrap(model), "uniform", **QUIET)
 
 
-ATTENTION = [name for name, method in METHODS.items() if method.reads_attention]
+ATTENTION = [name for name, method in METHODS.items() if method.reads_attention or method.reads_layers]
+"""Methods that read attention or layers; `Corner` has neither."""
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -107,6 +109,15 @@ def test_the_player_lists_only_supported_methods() -> None:
     offered = {method["name"] for method in pack(e)[0]["methods"]}
     assert offered == set(METHODS) - set(ATTENTION)
     assert "occlusion" in offered
+    assert pack(e)[0]["methods"][0]["name"] == "occlusion"
+    assert list(staa.compare(video(), wrap(Corner()), cache=False, preview=False)) == ["occlusion", "motion_energy"]
+    net = convolutions(by_frame=False, layers=())
+    frames = np.random.default_rng(0).integers(60, 200, (8, 16, 16, 3), np.uint8)
+    both = staa.compare(frames, net, cache=False, preview=False)
+    assert list(both) == ["occlusion", "grad_cam", "motion_energy"]
+    shown = [method["name"] for method in pack(both["motion_energy"])[0]["methods"]]
+    assert shown[0] == "occlusion"
+    assert "grad_cam" in shown
     bundled = staa.explain(staa.action_clip(1, size=48, fps=4), None, "uniform", **QUIET)
     public = {name for name, method in METHODS.items() if not method.exploratory}
     assert {method["name"] for method in pack(bundled)[0]["methods"]} == public
@@ -423,22 +434,27 @@ class Convolutions(nn.Module):
         return {"scores": scores, "features": features}
 
 
-@pytest.mark.parametrize("by_frame", [False, True])
-def test_grad_cam_of_feature_maps_by_hand(by_frame: bool) -> None:
-    """The mean gradient of the first channel is positive and that of the second is zero: the map is the first one."""
-    frames = np.zeros((8, 16, 16, 3), np.uint8)
-    frames[4:, 8:12, 4:8] = 255
-    model = staa.wrap_model(
+def convolutions(*, by_frame: bool, layers: tuple[str, ...]) -> VideoModel:
+    return staa.wrap_model(
         Convolutions(by_frame=by_frame),
         frames=8,
         size=16,
         labels=2,
         layout="btchw" if by_frame else "bcthw",
         output="scores",
-        layers=["conv"],
+        layers=layers,
         tubelet=1 if by_frame else 4,
         patch=4,
     )
+
+
+@pytest.mark.parametrize("layers", [("conv",), ()], ids=["named", "found"])
+@pytest.mark.parametrize("by_frame", [False, True])
+def test_grad_cam_of_feature_maps_by_hand(by_frame: bool, layers: tuple[str, ...]) -> None:
+    """The mean gradient of the first channel is positive and that of the second is zero: the map is the first one."""
+    frames = np.zeros((8, 16, 16, 3), np.uint8)
+    frames[4:, 8:12, 4:8] = 255
+    model = convolutions(by_frame=by_frame, layers=layers)
     e = staa.explain(frames, model, "grad_cam", target=0, **QUIET)
     expected = np.zeros((8, 4, 4) if by_frame else (2, 4, 4))
     expected[len(expected) // 2 :, 2, 1] = 1

@@ -2,6 +2,7 @@
 
 import { saveFile } from "../core/save.js";
 import { readable } from "../core/text.js";
+import { targetName } from "../host/payload.js";
 import type { Pane } from "../session/pane.js";
 import type { Session } from "../session/session.js";
 
@@ -188,8 +189,8 @@ function captionOf(session: Session): string {
   const { layer, head } = session.state;
   const { all: panes, active } = session.panes;
   const factsOf = ({ meta }: Pane) => {
-    const { labels, target, method_title, model } = meta.peek();
-    return [readable(labels[target]), method_title, model];
+    const { method_title, model } = meta.peek();
+    return [readable(targetName(meta.peek())), method_title, model];
   };
   const alone = /overlay|side/.test(session.view.mode.peek());
   const shared = factsOf(active.peek()).filter((fact, i) => alone || panes.every((pane) => factsOf(pane)[i] === fact));

@@ -116,7 +116,12 @@ export interface Meta {
   values?: number[] | null;
   /** Whether predictions are known; they are not for maps of another tool. */
   predicted?: boolean;
+  /** The explained class; -1 for a difference of classes and for a function of the logits. */
   target: number;
+  /** What is explained, if it is not one class, such as `wave − clap`. */
+  target_name?: string;
+  /** Whether these are maps of another tool. */
+  own_maps?: boolean;
   method: string;
   /** Name of the method for readers. */
   method_title: string;
@@ -153,6 +158,10 @@ export type ClipLayout = Pick<
 const LAYOUT_FIELDS = "clip frames pictures grid box spans sampled_frames sampled_times".split(
   " ",
 ) as (keyof ClipLayout)[];
+
+/** The name of what is explained: a class, or for example `wave − clap`. */
+export const targetName = ({ target, target_name: name, labels }: Pick<Meta, "target" | "target_name" | "labels">) =>
+  target < 0 ? (name ?? "") : labels[target];
 
 /** Whether two explanations have the same frames. */
 export function sameClip(one: ClipLayout, other: ClipLayout): boolean {

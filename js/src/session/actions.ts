@@ -62,8 +62,11 @@ export function createActions(panes: Panes, view: SessionView, state: State, hos
     seek(to);
   };
   const { rpc } = host;
+  // A difference of classes or a function stays what is explained.
   const withTarget = (method: string, target = view.meta.peek().target) =>
-    view.meta.peek().methods.find(({ name }) => name === method)?.class_specific ? { method, target } : { method };
+    view.meta.peek().methods.find(({ name }) => name === method)?.class_specific && target >= 0
+      ? { method, target }
+      : { method };
   const titleOf = (method: string) => view.meta.peek().methods.find(({ name }) => name === method)?.title ?? method;
   const actions: Actions = {
     explain: (method, target) => actions.request(withTarget(method, target)),

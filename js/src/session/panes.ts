@@ -6,7 +6,7 @@ import { readable } from "../core/text.js";
 import type { Timeline } from "../core/timeline.js";
 import type { Pictures } from "../frames/store.js";
 import type { Host } from "../host/connection.js";
-import { type ClipLayout, type Meta, type Payload, sameLayout } from "../host/payload.js";
+import { type ClipLayout, type Meta, type Payload, sameLayout, targetName } from "../host/payload.js";
 import { differenceOf } from "./difference.js";
 import { createPane, type HeatPicture, type Pane } from "./pane.js";
 import { describePatch } from "./patch.js";
@@ -78,8 +78,8 @@ export function openPanes(payloads: readonly Payload[], state: State, host: Host
         const before = pane.meta.peek();
         const { meta } = payloads[i];
         pane.payload.value = payloads[i];
-        if (meta.method !== before.method || meta.target !== before.target)
-          notify(describePatch(meta) || `${meta.method_title}: ${readable(meta.labels[meta.target])}`);
+        if (meta.method !== before.method || targetName(meta) !== targetName(before))
+          notify(describePatch(meta) || `${meta.method_title}: ${readable(targetName(meta))}`);
       }
       return true;
     },

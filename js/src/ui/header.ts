@@ -3,6 +3,7 @@
 import { computed } from "@preact/signals-core";
 import { watch } from "../core/reactive.js";
 import { readable } from "../core/text.js";
+import { targetName } from "../host/payload.js";
 import { describePatch } from "../session/patch.js";
 import type { Session } from "../session/session.js";
 import { h, iconButton } from "./dom.js";
@@ -18,11 +19,17 @@ export function header(session: Session, playerActions: PlayerActions): HTMLElem
   const summary = h("p", { class: "staa-summary", "aria-live": "polite" });
   const description = h("p", { class: "staa-quiet staa-description" });
   watch(until, () => {
-    const { labels, target, method_title, model } = meta.value;
+    const { target, method_title: method, model, own_maps: own } = meta.value;
     const patchText = describePatch(meta.value);
-    const subject = h("b", {}, patchText || readable(labels[target]));
-    if (patchText) description.replaceChildren(subject, ` · ${model}`);
-    else description.replaceChildren("class ", subject, ` · method ${method_title} · ${model}`);
+    const name = readable(targetName(meta.value));
+    const subject = h("b", {}, patchText || (own ? method : name));
+    // The class of another tool's maps is told only if it is not their name.
+    const facts = [own ? !method.endsWith(name) && `class ${name}` : !patchText && `method ${method}`, model];
+    description.replaceChildren(
+      patchText || own || target < 0 ? "" : "class ",
+      subject,
+      ...facts.filter(Boolean).map((fact) => ` · ${fact}`),
+    );
     description.title = description.textContent!;
   });
   // An equal sentence is not set again, because screen readers would read it again.

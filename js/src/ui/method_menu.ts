@@ -3,7 +3,7 @@
 import { MAX_PANES } from "../core/generated.js";
 import { watch } from "../core/reactive.js";
 import { readable } from "../core/text.js";
-import type { Method } from "../host/payload.js";
+import { type Method, targetName } from "../host/payload.js";
 import type { Request } from "../host/requests.js";
 import { describePatch } from "../session/patch.js";
 import type { Session } from "../session/session.js";
@@ -31,7 +31,7 @@ export function methodMenu(session: Session): HTMLElement {
   const scope = h("p");
   const description = h("p", { class: "staa-quiet" });
   watch(until, () => {
-    const { class_specific, labels, target, method: shownMethod, method_title, methods } = meta.value;
+    const { class_specific, target, method: shownMethod, method_title, methods, own_maps: own } = meta.value;
     const entry = methods.find((method) => method.name === shownMethod);
     fillOptions(select, [...(entry ? [] : [[shownMethod, method_title] as const]), ...methodOptions(methods)]);
     select.value = session.view.activeRequest?.method ?? shownMethod;
@@ -40,7 +40,12 @@ export function methodMenu(session: Session): HTMLElement {
     const patch = describePatch(meta.value);
     back.hidden = kernel.state.value === "none";
     if (patch) scope.replaceChildren(`The ${patch} `, back);
-    else if (class_specific) scope.replaceChildren("Map for the class ", h("b", {}, readable(labels[target])));
+    else if (own) scope.textContent = "Maps of another tool, shown as they were given";
+    else if (class_specific)
+      scope.replaceChildren(
+        target < 0 ? "Map for " : "Map for the class ",
+        h("b", {}, readable(targetName(meta.value))),
+      );
     else scope.textContent = "The same map for every class";
     description.textContent =
       kernel.reason.value || (entry ? `${entry.summary} ${entry.cost && `Cost: ${entry.cost}.`}` : "");

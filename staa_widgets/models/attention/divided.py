@@ -19,12 +19,12 @@ from staa_widgets.models.attention.ops import (
     projected_value_norms,
     relevance_matrix,
     select_rows,
-    target_one_hot,
     value_contributions,
 )
 from staa_widgets.models.family import CaptureCallback
 from staa_widgets.records.geometry import Geometry, Patch
 from staa_widgets.records.record import AttentionType, Needs, Record
+from staa_widgets.records.target import Target
 
 
 class DividedReader:
@@ -83,7 +83,7 @@ class DividedReader:
         """Store CLS before the last norm, ``(B, D)``, or ``(B·T, D)`` if each frame is a sequence."""
         self.readout = hidden[:, 0].detach()
 
-    def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
+    def records(self, logits: Tensor, targets: Sequence[Target | None]) -> list[Record]:
         """Make one record per clip."""
         kind: AttentionType = "divided" if self.divided else "space_only"
         return make_records(self.geometry, kind, self.needs, logits, targets, self._make_arrays)
@@ -153,9 +153,9 @@ class DividedReader:
             captured["time"], captured["time_out"] = (query, key, value, scale), out
         return output
 
-    def _make_arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    def _make_arrays(self, logits: Tensor, slopes: Tensor) -> dict[str, Tensor]:
         """Compute the arrays of a `Record` from the captured tensors; the first axis of every array is the clips."""
-        needs, clips = self.needs, len(targets)
+        needs, clips = self.needs, len(slopes)
         arrays: dict[str, Tensor] = {}
         # Weights of each patch in each layer, (B, L, T, P), by the prefix of the arrays made from them.
         weights: dict[str, Tensor] = {}
@@ -168,10 +168,10 @@ class DividedReader:
         if needs.values:
             arrays["value_rows"] = weights["value_"] = self._stack("value_row", clips)
         if needs.contributions:
-            contributions = (rows[..., 1:] * self._compute_contributions(clips, targets)).sum(2)
+            contributions = (rows[..., 1:] * self._compute_contributions(clips, slopes)).sum(2)
             arrays["contributions"], weights["contribution_"] = contributions, contributions.relu()
         if needs.backward:
-            self._find_attention_gradients(logits, targets)
+            self._find_attention_gradients(logits, slopes)
         if needs.gradients:
             # The row of CLS, without CLS itself.
             arrays["gradient_rows"] = weights["gradient_"] = self._stack("gradient_spatial", clips)[:, :, :, 0, 1:]
@@ -241,27 +241,27 @@ class DividedReader:
     def _index_in_frame(self, patch: Patch) -> int:
         return patch[1] * self.geometry.width + patch[2]
 
-    def _compute_contributions(self, clips: int, targets: Tensor) -> Tensor:
+    def _compute_contributions(self, clips: int, slopes: Tensor) -> Tensor:
         """Compute the contribution of each patch's projected value to the target's logit: ``(B, L, H, T, P)``."""
         frames = self.geometry.frames
         if self.divided:
-            direction = class_direction(self.norm, self.classifier, self.readout, targets)
+            direction = class_direction(self.norm, self.classifier, self.readout, slopes)
             direction = direction.repeat_interleave(frames, 0)
         else:
-            direction = class_direction(self.norm, self.classifier, self.readout, targets.repeat_interleave(frames))
+            direction = class_direction(self.norm, self.classifier, self.readout, slopes.repeat_interleave(frames, 0))
         for layer in self.layers:
             contributions = value_contributions(direction, layer["value"], layer["projection"])
             layer["contribution"] = contributions[..., 1:] / frames
         return self._stack("contribution", clips).movedim(2, -2)
 
-    def _find_attention_gradients(self, logits: Tensor, targets: Tensor) -> None:
+    def _find_attention_gradients(self, logits: Tensor, slopes: Tensor) -> None:
         kinds = {"gradient_spatial": "space"}
         if self.divided:
             kinds["gradient_temporal"] = "time"
         entries = [(layer, name, kind) for layer in self.layers for name, kind in kinds.items()]
         outputs = [layer[f"{kind}_out"] for layer, _, kind in entries]
-        slopes = torch.autograd.grad(logits, outputs, target_one_hot(logits, targets))
-        for (layer, name, kind), slope in zip(entries, slopes, strict=True):
+        output_slopes = torch.autograd.grad(logits, outputs, slopes)
+        for (layer, name, kind), slope in zip(entries, output_slopes, strict=True):
             query, key, value, scale = layer[kind]
             rows = slice(None) if kind == "time" or self.needs.relevance else slice(1)
             layer[name] = relevance_matrix(query[:, :, rows], key, value, slope[:, rows].transpose(1, 2), scale)

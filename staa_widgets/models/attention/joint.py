@@ -21,13 +21,13 @@ from staa_widgets.models.attention.ops import (
     mean_row_and_head_mean,
     projected_value_norms,
     select_rows,
-    target_one_hot,
     value_contributions,
 )
 from staa_widgets.models.attention.rollout import roll_out
 from staa_widgets.models.family import CaptureCallback
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.records.target import Target
 
 
 class JointReader:
@@ -100,7 +100,7 @@ class JointReader:
         """Store the readout, ``(B, D)``, from the input of the last norm, which may hold all tokens."""
         self.readout = (hidden if hidden.ndim == 2 else hidden[:, 0]).detach()
 
-    def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
+    def records(self, logits: Tensor, targets: Sequence[Target | None]) -> list[Record]:
         """Make one record per clip."""
         return make_records(self.geometry, "joint", self.needs, logits, targets, self._make_arrays, self.errors)
 
@@ -132,7 +132,7 @@ class JointReader:
         if needs.backward:
             captured["out"] = out
 
-    def _make_arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    def _make_arrays(self, logits: Tensor, slopes: Tensor) -> dict[str, Tensor]:
         """Compute the arrays of a `Record` from the captured tensors; the first axis of every array is the clips."""
         needs, prefix = self.needs, self.geometry.prefix
         arrays: dict[str, Tensor] = {}
@@ -151,11 +151,11 @@ class JointReader:
             reads["value_rollout"] = self._stack("value_row")
             arrays["value_rows"] = self._to_grid(reads["value_rollout"])
         if needs.contributions:
-            contributions = self._compute_contributions(targets)
+            contributions = self._compute_contributions(slopes)
             reads["contribution_rollout"] = contributions.relu()
             arrays["contributions"] = self._to_grid(contributions)
         if needs.backward:
-            self._find_output_gradients(logits, targets)
+            self._find_output_gradients(logits, slopes)
         if needs.gradients:
             reads["gradient_rollout"] = self._compute_gradient_rows()
             arrays["gradient_rows"] = self._to_grid(reads["gradient_rollout"])
@@ -181,9 +181,9 @@ class JointReader:
         weights[:, self.readout_tokens] = 1
         return weights / weights[:1].sum()
 
-    def _compute_contributions(self, targets: Tensor) -> Tensor:
+    def _compute_contributions(self, slopes: Tensor) -> Tensor:
         """Compute the contribution of each token to the target's logit in each layer: ``(B, L, N)``."""
-        direction = class_direction(self.norm, self.classifier, self.readout, targets)
+        direction = class_direction(self.norm, self.classifier, self.readout, slopes)
         return torch.stack(
             [
                 (captured["row"] * value_contributions(direction, captured["value"], captured["projection"])).sum(1)
@@ -192,10 +192,10 @@ class JointReader:
             1,
         )
 
-    def _find_output_gradients(self, logits: Tensor, targets: Tensor) -> None:
+    def _find_output_gradients(self, logits: Tensor, slopes: Tensor) -> None:
         outputs = [captured["out"] for captured in self.layers]
-        slopes = torch.autograd.grad(logits, outputs, target_one_hot(logits, targets))
-        for captured, slope in zip(self.layers, slopes, strict=True):
+        output_slopes = torch.autograd.grad(logits, outputs, slopes)
+        for captured, slope in zip(self.layers, output_slopes, strict=True):
             captured["slope"] = slope.transpose(1, 2)
 
     def _compute_gradient_rows(self) -> Tensor:

@@ -55,11 +55,12 @@ def layer_weight(layer: Any) -> Tensor:
     return weight
 
 
-def logit_gradient(classifier: nn.Module, readout: Tensor, targets: Tensor) -> Tensor:
+def logit_gradient(classifier: nn.Module, readout: Tensor, slopes: Tensor) -> Tensor:
     """Return the gradient of the target's logit, less the mean logit, at the input of the head: float32 ``(n, D)``.
 
     The gradient of a linear head is the same everywhere. For a head of several layers it holds near this readout only.
-    With a single logit nothing is subtracted.
+    The mean logit counts as often as the slopes add up to: once for a class, not at all for the difference of two
+    classes. With a single logit nothing is subtracted.
 
     Parameters
     ----------
@@ -67,18 +68,19 @@ def logit_gradient(classifier: nn.Module, readout: Tensor, targets: Tensor) -> T
         Head of the model, from ``(n, D)`` to logits ``(n, K)``.
     readout
         Input of the head, ``(n, D)``.
-    targets
-        Classes, int64 ``(n,)``.
+    slopes
+        Derivatives of the target by the logits, ``(n, K)``, see `staa_widgets.records.target.target_slopes`.
     """
+    total = slopes.sum(-1, keepdim=True)
     if is_plain(classifier):
         weight = classifier.get_parameter("weight").float()
-        return weight[targets] - (weight.mean(0) if len(weight) > 1 else 0)
+        return slopes.float() @ weight - (total * weight.mean(0) if len(weight) > 1 else 0)
     with torch.enable_grad():
         inputs = readout.detach().requires_grad_()
         logits = classifier(inputs)
-        differences = logits.gather(-1, targets[:, None])[:, 0]
+        differences = (logits * slopes).sum(-1)
         if logits.shape[-1] > 1:
-            differences = differences - logits.mean(-1)
+            differences = differences - total[:, 0] * logits.mean(-1)
         (gradient,) = torch.autograd.grad(differences.sum(), inputs)
     return gradient.float()
 

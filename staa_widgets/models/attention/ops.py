@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from staa_widgets.models.attention.linear import logit_gradient, norm_gain
 from staa_widgets.records.geometry import Geometry
 from staa_widgets.records.record import AttentionType, Needs, Record
+from staa_widgets.records.target import Target, target_slopes
 
 _CPU_CHUNK = 3 << 20
 """Number of attention probabilities per chunk on a CPU: few enough to stay in its cache."""
@@ -44,16 +46,17 @@ def projected_value_norms(value: Tensor, weight: Tensor) -> Tensor:
 
 
 def class_direction(
-    norm: Any, classifier: nn.Module, readout: Tensor, targets: Tensor, gain: Tensor | None = None
+    norm: Any, classifier: nn.Module, readout: Tensor, slopes: Tensor, gain: Tensor | None = None
 ) -> Tensor:
     """Compute the direction in which a readout raises the target's logit above the mean logit: float32 ``(n, D)``.
 
     The last LayerNorm is linear if its scale is held fixed: ``d = γ (w_c - mean_k w_k) / std``, less its mean over
-    channels, because the norm subtracts the mean of its input. With a single logit nothing is subtracted. Where the
-    head is not one linear layer, its gradient at the readout takes the place of ``w_c - mean_k w_k``. `gain` is ``γ``,
-    if that is not the norm's weight. A norm that is the identity changes nothing.
+    channels, because the norm subtracts the mean of its input. With a single logit nothing is subtracted. `slopes`
+    ``(n, K)`` are the derivatives of the target by the logits; for the difference of two classes the direction is ``γ
+    (w_a - w_b) / std``. Where the head is not one linear layer, its gradient at the readout takes the place of ``w_c -
+    mean_k w_k``. `gain` is ``γ``, if that is not the norm's weight. A norm that is the identity changes nothing.
     """
-    gradient = logit_gradient(classifier, norm(readout), targets)
+    gradient = logit_gradient(classifier, norm(readout), slopes)
     if isinstance(norm, nn.Identity):
         return gradient
     weight, eps = norm_gain(norm)
@@ -156,9 +159,11 @@ def carry_relevance(row: Tensor, query: Tensor, key: Tensor, value: Tensor, slop
     return out
 
 
-def target_one_hot(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the gradient of the sum of the target logits with respect to all logits: one-hot, ``(B, K)``."""
-    return torch.zeros_like(logits).scatter(1, targets[:, None], 1)
+def stack_slopes(logits: Tensor, targets: Sequence[Target]) -> Tensor:
+    """Return the derivatives of each clip's target by its logits, ``(B, K)``: one-hot for a class."""
+    values = logits.detach().float().cpu().numpy()
+    slopes = [target_slopes(values[i : i + 1], target) for i, target in enumerate(targets)]
+    return torch.from_numpy(np.concatenate(slopes)).to(logits.device, logits.dtype)
 
 
 def select_rows(needs: Needs, rows: Tensor, cls_share: Tensor, heads: Tensor | None = None) -> dict[str, Tensor]:
@@ -186,31 +191,32 @@ def make_records(
     attention_type: AttentionType,
     needs: Needs,
     logits: Tensor,
-    targets: Sequence[int | None],
+    targets: Sequence[Target | None],
     make_arrays: Callable[[Tensor, Tensor], Mapping[str, Tensor]],
     errors: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> list[Record]:
     """Make one record per clip.
 
     `logits` are the model's output: ``(B, K)``, or ``(B·T, K)`` if each frame is a sequence. `make_arrays` is called
-    with the logits of the clips and their targets, and returns the arrays of the records; the first axis of every array
-    is the clips. `errors` maps the name of an array to one sampling error per clip, ``(B,)``; `make_arrays` may fill
-    it. The errors are stored in the records.
+    with the logits of the clips and the derivatives of their targets by the logits, and returns the arrays of the
+    records; the first axis of every array is the clips. `errors` maps the name of an array to one sampling error per
+    clip, ``(B,)``; `make_arrays` may fill it. The errors are stored in the records.
     """
     logits = logits.reshape(len(targets), -1, logits.shape[-1]).mean(1)
     predicted = logits.argmax(-1).tolist()
-    classes = [predicted[i] if target is None else target for i, target in enumerate(targets)]
+    all_targets = [predicted[i] if target is None else target for i, target in enumerate(targets)]
+    slopes = stack_slopes(logits, all_targets) if needs.class_specific else torch.zeros_like(logits)
     # Gradients are computed through the graph of the pass, but nothing may be added to the graph: a graph through views
     # that are written in place would never be freed.
     with torch.no_grad():
-        tensors = make_arrays(logits, torch.tensor(classes, device=logits.device))
+        tensors = make_arrays(logits, slopes)
     arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
     return [
         Record(
             geometry=geometry,
             attention_type=attention_type,
             logits=logits[i].detach().float().cpu().numpy().copy(),
-            target=classes[i] if needs.class_specific else None,
+            target=all_targets[i] if needs.class_specific else None,
             sampling_errors={name: float(error[i]) for name, error in errors.items()},
             **{name: array[i].copy() for name, array in arrays.items()},
         )

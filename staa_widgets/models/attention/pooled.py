@@ -14,10 +14,10 @@ from staa_widgets.models.attention.ops import (
     mean_row,
     relevance_matrix,
     select_rows,
-    target_one_hot,
 )
 from staa_widgets.records.geometry import Geometry, Patch
 from staa_widgets.records.record import Needs, Record
+from staa_widgets.records.target import Target
 
 
 class PooledReader(ABC):
@@ -43,7 +43,7 @@ class PooledReader(ABC):
         # The captured tensors of each layer before the pooler, first to last.
         self.layers: list[dict[str, Any]] = []
 
-    def records(self, logits: Tensor, targets: Sequence[int | None]) -> list[Record]:
+    def records(self, logits: Tensor, targets: Sequence[Target | None]) -> list[Record]:
         """Make one record per clip."""
         return make_records(self.geometry, "joint", self.needs, logits, targets, self._make_arrays, self.errors)
 
@@ -51,7 +51,7 @@ class PooledReader(ABC):
         self.pooler |= {"query": query, "key": key, "value": value, "out": out, "scale": scale}
         self.pooler["row"] = mean_row(query, key, scale)
 
-    def _make_arrays(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    def _make_arrays(self, logits: Tensor, slopes: Tensor) -> dict[str, Tensor]:
         """Compute the arrays of a `Record` from the captured tensors; the first axis of every array is the clips."""
         needs, row = self.needs, self.pooler["row"]
         arrays: dict[str, Tensor] = {}
@@ -66,11 +66,11 @@ class PooledReader(ABC):
             reads["value_rollout"] = (row * self._value_norms()).mean(1)
             arrays["value_rows"] = self._to_grid(reads["value_rollout"][:, None])
         if needs.contributions:
-            contributions = (row * self._value_contributions(targets)).sum(1)
+            contributions = (row * self._value_contributions(slopes)).sum(1)
             reads["contribution_rollout"] = contributions.relu()
             arrays["contributions"] = self._to_grid(contributions[:, None])
         if needs.backward:
-            self._find_output_gradients(logits, targets)
+            self._find_output_gradients(logits, slopes)
         if needs.gradients:
             reads["gradient_rollout"] = self._compute_pooler_relevance()
             arrays["gradient_rows"] = self._to_grid(reads["gradient_rollout"][:, None])
@@ -84,11 +84,11 @@ class PooledReader(ABC):
         """Reshape values of tokens ``(…, N)`` to ``(…, S, P)``."""
         return values.unflatten(-1, (self.geometry.slices, -1))
 
-    def _find_output_gradients(self, logits: Tensor, targets: Tensor) -> None:
+    def _find_output_gradients(self, logits: Tensor, slopes: Tensor) -> None:
         captured = [self.pooler, *self.layers] if self.needs.relevance else [self.pooler]
         outputs = [layer["out"] for layer in captured]
-        slopes = torch.autograd.grad(logits, outputs, target_one_hot(logits, targets))
-        for layer, slope in zip(captured, slopes, strict=True):
+        output_slopes = torch.autograd.grad(logits, outputs, slopes)
+        for layer, slope in zip(captured, output_slopes, strict=True):
             layer["slope"] = slope.transpose(1, 2)
 
     def _compute_pooler_relevance(self) -> Tensor:
@@ -105,7 +105,7 @@ class PooledReader(ABC):
         """Compute the norm of each value's contribution to the readout: ``(B, H, N)``."""
 
     @abstractmethod
-    def _value_contributions(self, targets: Tensor) -> Tensor:
+    def _value_contributions(self, slopes: Tensor) -> Tensor:
         """Compute the contribution of each value to the target's logit minus the mean logit: ``(B, H, N)``."""
 
     @abstractmethod

@@ -107,10 +107,10 @@ class VideoPrismReader(PooledReader):
     def _value_norms(self) -> Tensor:
         return projected_value_norms(self.pooler["value"], self.projection)
 
-    def _value_contributions(self, targets: Tensor) -> Tensor:
+    def _value_contributions(self, slopes: Tensor) -> Tensor:
         # This norm multiplies by 1 + weight.
         gain = self.norm.weight + 1
-        direction = class_direction(self.norm, self.classifier, self.readout, targets, gain)
+        direction = class_direction(self.norm, self.classifier, self.readout, slopes, gain)
         return value_contributions(direction, self.pooler["value"], self.projection)
 
     def _compute_rollouts(self, reads: Mapping[str, Tensor]) -> dict[str, Tensor]:

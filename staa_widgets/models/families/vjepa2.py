@@ -127,8 +127,8 @@ class VJEPA2Reader(PooledReader):
     def _value_norms(self) -> Tensor:
         return self.pooler["value"].float().norm(dim=-1)
 
-    def _value_contributions(self, targets: Tensor) -> Tensor:
-        direction = logit_gradient(self.classifier, self.readout, targets)
+    def _value_contributions(self, slopes: Tensor) -> Tensor:
+        direction = logit_gradient(self.classifier, self.readout, slopes)
         identity = torch.eye(direction.shape[1], device=direction.device)
         return value_contributions(direction, self.pooler["value"], identity)
 
