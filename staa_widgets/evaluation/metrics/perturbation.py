@@ -12,6 +12,7 @@ from staa_widgets.errors import ParameterError
 from staa_widgets.methods.fillers import cell_mask, fill
 from staa_widgets.methods.segmentation import label_blocks
 from staa_widgets.records.problem import class_probabilities
+from staa_widgets.records.target import target_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,7 +97,8 @@ def scores_without(
     filler
         Name in `staa_widgets.methods.fillers.FILLERS` of the filler that replaces the units.
     output
-        ``"probability"`` or ``"logit"`` of the target; the logit does not saturate. A regression has only its value.
+        ``"probability"`` or ``"logit"`` of the target; the logit does not saturate. A regression, a difference of classes
+        and a function of the logits have only their value.
 
     Returns
     -------
@@ -117,9 +119,10 @@ def scores_without(
     if missing:
         inputs.report(len(missing), len(missing))
     logits = np.stack([case.memo[key] for key in keys])
-    if output == "logit" or inputs.problem_type == "regression":
-        return logits[:, inputs.target]
-    return class_probabilities(logits, inputs.problem_type)[:, inputs.target]
+    target = inputs.target
+    if output == "logit" or inputs.problem_type == "regression" or not isinstance(target, int):
+        return target_values(logits, target)
+    return class_probabilities(logits, inputs.problem_type)[:, target]
 
 
 def score_drops(case: Case, units: NDArray[np.int64], *, filler: str, output: Output) -> NDArray[np.float64]:
