@@ -97,8 +97,8 @@ def scores_without(
     filler
         Name in `staa_widgets.methods.fillers.FILLERS` of the filler that replaces the units.
     output
-        ``"probability"`` or ``"logit"`` of the target; the logit does not saturate. A regression, a difference of classes
-        and a function of the logits have only their value.
+        ``"probability"`` or ``"logit"`` of the target; the logit does not saturate. A regression, a difference of
+        classes and a function of the logits have only their value.
 
     Returns
     -------
