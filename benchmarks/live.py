@@ -36,7 +36,7 @@ STRIDE = 0.25
 
 CELLS = (
     f"import sys\nsys.path.insert(0, {str(Path(staa.__file__).parent.parent)!r})\nimport staa_widgets as staa, json",
-    "live = staa.live(fps=8, window=1.0, stride=0.125)\nlive",
+    "live = staa.live(fps=10, window=1.0, stride=0.1)\nlive",
     """import dataclasses, pathlib
 pages = int(pathlib.Path('/proc/self/statm').read_text().split()[1])
 print(json.dumps({**dataclasses.asdict(live.stats), "state": live.status.state, "rss_mb": pages * 4096 / 1e6,
