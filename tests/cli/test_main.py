@@ -14,7 +14,7 @@ import pytest
 
 import staa_widgets.engine.many
 import staa_widgets.engine.run
-from staa_widgets import action_clip, open_clip
+from staa_widgets import action_clip, load_model, open_clip, time_profile
 from staa_widgets.cli.main import main
 from staa_widgets.cli.output import filter_warnings
 from staa_widgets.errors import IncompleteAttributionWarning
@@ -309,6 +309,7 @@ def test_the_demo_explains_a_drawn_clip_and_compares_with_the_truth(
 def test_the_cache_can_be_listed_pruned_and_cleared(video: str, model: str, capsys: pytest.CaptureFixture[str]):
     assert main(["cache", "info"]) == 0
     assert "empty, 0.0 of 2000 MB" in capsys.readouterr().out
+    time_profile(load_model(model))  # in memory then, whichever test ran before
     run_explain(video, model=model)
     capsys.readouterr()
     assert main(["cache", "prune"]) == 0

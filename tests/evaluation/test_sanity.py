@@ -22,6 +22,7 @@ from staa_widgets.evaluation.metrics.sanity import (
     unevenness,
 )
 from staa_widgets.models import VideoModel
+from staa_widgets.records.target import Target
 from tests.helpers.additive_model import AdditiveModel, random_weights
 from tests.helpers.timesformers import tiny_timesformer_model
 from tests.helpers.tiny import random_pixels
@@ -33,7 +34,7 @@ CHECKS = [name for name, metric in METRICS.items() if metric.needs == "method"]
 def make_case(model: VideoModel, method: str, pixels: torch.Tensor, *, class_specific: bool = True) -> Case:
     run_method = partial(attribute, method=method)
 
-    def run_again(*, pixels: torch.Tensor = pixels, model: VideoModel = model, target: int) -> np.ndarray:
+    def run_again(*, pixels: torch.Tensor = pixels, model: VideoModel = model, target: Target) -> np.ndarray:
         return run_method(model, pixels, target=target)
 
     with open_inputs(model, pixels) as inputs:

@@ -157,7 +157,7 @@ def test_the_frame_lies_under_each_map_of_a_head():
     pixels = picture.shape[1] // (2 * 8)
     assert picture.shape == (3 * 6 * pixels, 2 * 8 * pixels, 3)
     position = display_index(e, int(e.sampled_frames[4, 1]))
-    frame = Image.fromarray(frame_image(e, position)).crop([round(edge) for edge in e.box])
+    frame = Image.fromarray(frame_image(e, position)).crop(e.box)
     tile = np.asarray(frame.resize((7 * pixels, 5 * pixels)), float) / 2
     for layer, head in np.ndindex(3, 2):
         shown = picture[layer * 6 * pixels :, head * 8 * pixels :][: 5 * pixels, : 7 * pixels]

@@ -16,7 +16,8 @@ def run_cell(code: str, capsys) -> list[str]:
     """Run a cell in a shell of IPython and return what it prints of its error, without colors."""
     shell = InteractiveShell()
     shell.run_cell(code)
-    shell.history_manager.end_session()
+    if shell.history_manager is not None:
+        shell.history_manager.end_session()
     return re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).strip().split("\n")
 
 
