@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 EVEN = 1.02
 """Ratio up to which maps count as even: strongest slice to an equal share, or strongest cell to the weakest."""
 
+CLOSE_TO_EVEN = 1.5
+"""Ratio of the strongest slice to an equal share up to which the sentence names the equal share."""
+
 
 def summarize(explanation: Explanation) -> str:
     """Return one sentence: what the model says, when and where it looked most, and whether that is on the action.
@@ -56,22 +59,29 @@ def _model_looked(e: Explanation) -> bool:
     """Return whether the maps are the model's attention for its prediction, so that "it looked" is true of them."""
     method = METHODS.get(e.method)
     attends = method is not None and method.group == "attention" and not method.exploratory
-    return attends and e.has_predictions and e.target == int(e.logits.argmax())
+    return attends and _explains_prediction(e)
+
+
+def _explains_prediction(e: Explanation) -> bool:
+    """Return whether the predicted class is explained, and not another class, a difference or a function."""
+    return e.has_predictions and e.explained_target == int(e.logits.argmax())
 
 
 def _describe_peak(e: Explanation) -> str:
-    target = e.labels[e.target]
     subject = "looked" if _model_looked(e) else f"{_name_maps(e)} is strongest"
     if _is_even(e.maps):
         return "looked everywhere alike" if _model_looked(e) else f"{_name_maps(e)} is the same everywhere"
-    if e.has_predictions and e.target != int(e.logits.argmax()):
-        subject += f" for {target}"
+    if e.has_predictions and not _explains_prediction(e):
+        subject += f" for {e.target_name}"
     most = "most " if _model_looked(e) else ""
     position = _describe_place(e)
     if _is_even_over_time(e):
         return f"{subject} {most}{position}, at all times alike"
     total = describe_total(signed=e.temporal_signed is not None)
-    share = f"{e.temporal[e.peak.slice]:.0%} of the {total}"
+    strongest, even = e.temporal[e.peak.slice], 1 / len(e.maps)
+    share = f"{strongest:.0%} of the {total}"
+    if strongest < CLOSE_TO_EVEN * even:
+        share += f"; an even share is {100 * even:.3g}%"
     return f"{subject} {most}from {e.peak.start:.2f} to {e.peak.end:.2f} s ({share}), {position}"
 
 

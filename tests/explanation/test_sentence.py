@@ -22,6 +22,15 @@ PEAK = "from 1.50 to 2.00 s (75% of the attribution), at the bottom right"
         ({"method": "center"}, f"The model says wave (75%); the control Center is strongest {PEAK}."),
         ({"method": "grad_cam"}, f"The model says wave (75%) and looked most {PEAK}."),
         ({"method": "occlusion", "target": 0}, f"The model says wave (75%); Occlusion is strongest for clap {PEAK}."),
+        (
+            {"method": "occlusion", "target_minus": 0},
+            f"The model says wave (75%); Occlusion is strongest for wave − clap {PEAK}.",
+        ),
+        (
+            {"maps": np.array([[[0, 0, 0], [0, 0, 9]], [[0, 0, 0], [0, 0, 11]]])},
+            "The model says wave (75%) and looked most from 1.50 to 2.00 s (55% of the attribution; an even share is "
+            "50%), at the bottom right.",
+        ),
         ({"method": "my_method"}, f"The model says wave (75%); my method is strongest {PEAK}."),
         ({"method": "own maps: gaze", "has_predictions": False}, f"Gaze is strongest {PEAK}."),
         ({"problem_type": "regression"}, f"The model says wave (1.099) and looked most {PEAK}."),
