@@ -19,7 +19,7 @@ FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     "hevc.mp4": ("decord", {**HEVC, "options": {"x265-params": "log-level=none:open-gop=0"}}),
     "vp8.webm": ("decord", {"codec": "libvpx", "gop": 20, "options": {"cpu-used": "8", "deadline": "realtime"}}),
     "vp9.webm": ("decord", {**VP9, "gop": 20}),
-    "mjpeg.avi": ("decord", MJPEG),
+    "mjpeg.avi": ("pyav", MJPEG),
     "mjpeg.mp4": ("decord", MJPEG),
     "uneven.mp4": ("decord", {"times": UNEVEN, "bframes": 2, "gop": 20}),
     "uneven.mkv": ("decord", {"times": UNEVEN, "bframes": 2, "gop": 20}),
