@@ -107,6 +107,7 @@ settings: $(VENV)/.installed
 reference: $(VENV)/.installed
 	@$(BIN)/python -m docs.reference
 	@$(BIN)/python -m docs.checkpoints
+	@$(BIN)/python -m docs.methods_by_model
 
 bench: $(VENV)/.developing $(BUNDLE)
 	for part in overhead cost scale pipeline player; do $(BIN)/python -m benchmarks.$$part || exit 1; done

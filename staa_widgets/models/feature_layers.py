@@ -75,7 +75,7 @@ def find_feature_layer(
     """
     this_thread = threading.get_ident()
     runs: Counter[str] = Counter()
-    found: list[str] = []
+    map_names: list[str] = []
 
     def note(name: str, output: Any) -> None:
         if threading.get_ident() != this_thread:
@@ -83,7 +83,7 @@ def find_feature_layer(
         runs[name] += 1
         is_map = isinstance(output, Tensor) and is_feature_map(output.shape, geometry)
         if is_map and (output.ndim == 5 or len(output) == geometry.frames):
-            found.append(name)
+            map_names.append(name)
 
     layers = {name: layer for name, layer in net.named_modules() if name}
     handles = [
@@ -96,5 +96,5 @@ def find_feature_layer(
     finally:
         for handle in handles:
             handle.remove()
-    names = [name for name in found if runs[name] == 1]
+    names = [name for name in map_names if runs[name] == 1]
     return (names[-1], layers[names[-1]]) if names else ("", None)
