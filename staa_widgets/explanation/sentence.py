@@ -51,7 +51,8 @@ def _describe_prediction(e: Explanation) -> str:
     if not score_text:
         return ""
     truth = e.ground_truth
-    mistake = f", though the clip shows {truth.label}," if truth is not None and truth.label != label else ""
+    is_mistaken = truth is not None and truth.label != label and e.problem_type != "regression"
+    mistake = f", though the clip shows {truth.label}," if truth is not None and is_mistaken else ""
     return f"the model says {label} ({score_text}){mistake}"
 
 

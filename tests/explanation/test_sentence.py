@@ -78,3 +78,5 @@ def test_wrong_prediction_is_named():
     wrong[(e.labels.index(clip.label) + 1) % len(wrong)] = 3
     assert f"though the clip shows {clip.label}," in summarize(replace(e, logits=wrong))
     assert "though" not in summarize(e)
+    value = replace(e, logits=e.logits[:1], labels=("angle",), target=0, window_logits=None, problem_type="regression")
+    assert "though" not in summarize(value)
