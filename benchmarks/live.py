@@ -27,6 +27,7 @@ from staa_widgets.live_video.frame import LiveFrame
 from staa_widgets.live_video.ring import LiveWindow, Ring
 from staa_widgets.models.loading import load_model
 from tests.helpers.chromium import launch_args
+from tests.helpers.fake_camera import NOTE_TRACKS
 from tests.helpers.jupyterlab import PATIENCE, Notebook, run_jupyterlab
 from tests.helpers.video_server import run_video_server
 
@@ -184,14 +185,7 @@ def measure_lab(seconds: float) -> dict[str, Any]:
         browser = playwright.chromium.launch(**arguments)
         page = browser.new_page(viewport={"width": 1100, "height": 950})
         page.set_default_timeout(PATIENCE)
-        page.add_init_script("""
-          const open = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
-          window.tracks = [];
-          if (open) navigator.mediaDevices.getUserMedia = async (wish) => {
-            const stream = await open(wish);
-            tracks.push(...stream.getTracks());
-            return stream;
-          };""")
+        page.add_init_script(NOTE_TRACKS)
         lab.write("live.ipynb", CELLS)
         book = Notebook(page, lab, "live.ipynb")
         book.run(0)

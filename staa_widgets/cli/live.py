@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def run_live(options: argparse.Namespace) -> int:
     """Print a line for each window until the source ends, the seconds are over, or the user presses Ctrl-C."""
-    from staa_widgets.live_video.live import MAX_RECORDING, live
+    from staa_widgets.live_video.live import live
+    from staa_widgets.live_video.recordings import MAX_SECONDS
     from staa_widgets.models.loading import load_model
 
     model = load_model(options.model, device=options.device)
@@ -33,7 +34,7 @@ def run_live(options: argparse.Namespace) -> int:
     )
     recorder = None
     if options.record is not None:
-        recorder = running.begin_recording(min(options.seconds or MAX_RECORDING, MAX_RECORDING), options.record)
+        recorder = running.recorder.begin(min(options.seconds or MAX_SECONDS, MAX_SECONDS), options.record)
     print(printable(f"{running.source.name}, {running.explainer.method.name} of {model.id}; Ctrl-C stops"), flush=True)
     code = DONE
     try:
@@ -86,6 +87,6 @@ def _print_summary(running: Live, recorder: Recorder | None) -> None:
     if recorder is not None:
         recorder.finish()
     if recorder is not None and recorder.frames:
-        clip = running.keep_recording(recorder)
+        clip = running.recorder.keep(recorder)
         print(printable(f"recording: {recorder.path} ({len(clip)} frames, {clip.end:.1f} s)"), flush=True)
     sys.stdout.flush()

@@ -14,30 +14,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from staa_widgets.errors import FormatError
+from staa_widgets.explanation.checks import check_explanation
 from staa_widgets.explanation.exports import Exportable
-from staa_widgets.explanation.old_formats import upgrade
+from staa_widgets.explanation.file_format import explanation_fields, explanation_parts
 from staa_widgets.explanation.own_maps import class_fields, map_fields, method_name
 from staa_widgets.explanation.peak import Peak, describe_position, find_peak
 from staa_widgets.explanation.provenance import check_provenance
 from staa_widgets.records.masks import Masks
 from staa_widgets.records.problem import ProblemType, check_problem_type, class_probabilities, format_score
 from staa_widgets.records.target import target_name as name_target
-from staa_widgets.storage.format import Parts, pack, read_file, refuse_damaged, split_fields, unpack
+from staa_widgets.storage.format import Parts, pack, read_file, refuse_damaged, unpack
 from staa_widgets.utils.canonical import to_json_value
 from staa_widgets.utils.files import export_bytes
 from staa_widgets.utils.frozen import freeze, make_read_only, require
-from staa_widgets.utils.text import check_text, quote_value
 from staa_widgets.video.ground_truth import GroundTruth
 from staa_widgets.video.open import open_clip
 from staa_widgets.video.preview import Preview, make_preview
-
-FORMAT = 3
-_READABLE_FORMATS = (1, 2, FORMAT)
-"""Format 1 had no ground truth; format 3 renamed fields, see `old_formats`."""
-
-MAX_BOX_EDGE = 1_000_000
-"""Largest distance of an edge of `Explanation.box` from the corner of the frame, in pixels."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -159,51 +151,7 @@ class Explanation(Exportable):
             object.__setattr__(self, name, MappingProxyType(to_json_value(getattr(self, name))))
         check_provenance(self.provenance)
         check_problem_type(self.problem_type)
-        self._validate(classes)
-
-    def _validate(self, classes: int) -> None:
-        require(self.maps.size > 0, "Explanation.maps is empty.")
-        for name in _NAMES:
-            check_text(f"Explanation.{name}", getattr(self, name))
-        for index, label in enumerate(self.labels):
-            check_text(f"The label of class {index}", label)
-        require(bool(np.isfinite([*self.box, self.end]).all()), "Explanation.box and end must be finite numbers.")
-        require(
-            max(map(abs, self.box)) <= MAX_BOX_EDGE,
-            f"Explanation.box {self.box} has an edge more than {MAX_BOX_EDGE:,} pixels from the frame's corner.",
-        )
-        require(
-            len(self.times) > 0 and bool((np.diff(self.times) >= 0).all()),
-            "Explanation.times must not be empty or decrease.",
-        )
-        starts, ends = self.spans.T
-        require(bool((starts <= ends).all()), "Explanation.spans has an interval that ends before it starts.")
-        require(np.array_equal(starts[1:], ends[:-1]), "Explanation.spans has gaps or overlaps.")
-        inside = (self.sampled_frames >= self.first_frame) & (self.sampled_frames < self.first_frame + len(self.times))
-        require(bool(inside.all()), "Explanation.sampled_frames has a frame outside the clip.")
-        require(len(self.labels) == classes, f"Explanation.labels has {len(self.labels)} names for {classes} logits.")
-        require(
-            0 <= self.target < classes, f"Explanation.target is {self.target}, but the classes are 0 to {classes - 1}."
-        )
-        minus = self.target_minus
-        require(
-            minus is None or (isinstance(minus, int) and 0 <= minus < classes and minus != self.target),
-            f"Explanation.target_minus is {minus!r}, but it must be another of the classes 0 to {classes - 1}.",
-        )
-        (x0, y0, x1, y1), (width, height) = self.box, self.frame_size
-        # A crop larger than the frame is padded, so the box may reach beyond the frame, but it must overlap it.
-        overlaps_frame = max(x0, 0) < min(x1, width) and max(y0, 0) < min(y1, height)
-        require(overlaps_frame, f"Explanation.box {self.box} does not overlap the frame of {width} × {height}.")
-        if self.masks is not None:
-            require(
-                self.masks.values.shape[1:] == self.maps.shape,
-                f"Explanation.masks have shape {self.masks.values.shape}, but the maps {self.maps.shape}.",
-            )
-        if self.ground_truth is not None:
-            same_size = (len(self.ground_truth.when), self.ground_truth.size) == (len(self.times), self.frame_size)
-            require(
-                same_size, f"Explanation.ground_truth does not have {len(self.times)} frames of {width} × {height}."
-            )
+        check_explanation(self)
 
     @cached_property
     def temporal(self) -> NDArray[np.float64]:
@@ -397,37 +345,13 @@ class Explanation(Exportable):
 
     def to_parts(self) -> Parts:
         """Return the JSON values and the arrays from which `from_parts` makes the explanation again."""
-        values, arrays = split_fields(self)
-        del values["request"]
-        for name in _NESTED_PARTS:
-            if values[name] is not None:
-                values[name], part_arrays = split_fields(values[name])
-                arrays |= {f"{name}.{key}": array for key, array in part_arrays.items()}
-        return {**values, "format": FORMAT}, arrays
+        return explanation_parts(self)
 
     @classmethod
     def from_parts(cls, values: dict[str, Any], arrays: dict[str, Any]) -> Explanation:
         """Make an explanation from the values and arrays of a file; raises `FormatError` as `load` does."""
-        file_format = values.pop("format", None)
-        if file_format not in _READABLE_FORMATS:
-            raise FormatError(
-                f"The explanation has format {quote_value(file_format)}, but this version reads formats 1 to {FORMAT}.",
-                "Update staa_widgets.",
-            )
         with refuse_damaged("The saved explanation is inconsistent:", "Explain the video again.", with_cause=True):
-            if file_format != FORMAT:
-                values, arrays = upgrade(values, arrays)
-            nested_arrays = {name: arrays.pop(name) for name in [*arrays] if "." in name}
-            for name, make_part in _NESTED_PARTS.items():
-                if values.get(name) is not None:
-                    prefix = f"{name}."
-                    part_arrays = {
-                        key.removeprefix(prefix): array
-                        for key, array in nested_arrays.items()
-                        if key.startswith(prefix)
-                    }
-                    values[name] = make_part(values[name], part_arrays)
-            return cls(**values, **arrays)
+            return cls(**explanation_fields(values, arrays))
 
     def panes(self) -> list[Explanation]:
         """Return a list with this explanation only: its player or page has one pane."""
@@ -465,10 +389,3 @@ _SCALAR_TYPES: dict[str, Callable[[Any], Any]] = {
     "end": float,
     "target": int,
 }
-
-_NESTED_PARTS: dict[str, Callable[[Any, Any], Any]] = {
-    "preview": Preview.from_parts,
-    "ground_truth": lambda values, arrays: GroundTruth(**values, **arrays),
-    "masks": lambda values, arrays: Masks(**values, **arrays),
-}
-_NAMES = ("method", "model_id", "clip_sha256", "clip_name", "target_function")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Generator
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from staa_widgets.errors import ParameterError, PlayerError
 from staa_widgets.live_video.explainer import WindowExplainer
 from staa_widgets.live_video.frame import LiveFrame
-from staa_widgets.live_video.recorder import Recorder
+from staa_widgets.live_video.recordings import Recordings
 from staa_widgets.live_video.session import LiveResult, LiveStatus, Session
 from staa_widgets.live_video.slot import Slot
 from staa_widgets.live_video.sources.choose import open_source
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
 
 MAX_FPS = 60.0
 """Largest number of frames a second that can be asked for."""
-
-MAX_RECORDING = 600.0
-"""Largest number of seconds of a recording."""
 
 
 def live(
@@ -91,7 +87,8 @@ def live(
     Raises
     ------
     LiveSourceError
-        If an address is not valid, or there is no such camera. If it does not answer, this is said at the start.
+        If an address is not valid, or there is no such camera. A source that does not answer is reported when it is
+        started.
     VideoError, ModelError, MethodError, ParameterError
         As `explain`.
     """
@@ -116,22 +113,20 @@ class Live:
 
     Attributes
     ----------
-    recordings
-        Clips that were recorded, the newest last.
+    recorder
+        Starts recordings and holds them.
     """
 
     def __init__(self, source: Source, explainer: WindowExplainer, fps: float, window: float, stride: float) -> None:
         self.source, self.explainer = source, explainer
         self.fps, self.window, self.stride = float(fps), float(window), float(stride)
-        self.recordings: list[Clip] = []
+        self.recorder = Recordings()
         self._session: Session | None = None
         self._view: LiveView | None = None
         self._slots: list[Slot[LiveResult]] = []
         self._callbacks: list[Callable[[Explanation], object]] = []
         self._status_callbacks: list[Callable[[LiveStatus], object]] = []
         self._failed_callbacks: set[int] = set()
-        self._recorder: Recorder | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._lock = threading.RLock()
 
     def start(self) -> None:
@@ -275,7 +270,7 @@ class Live:
                 "Click 'Record' in the widget; the clip is then live.recordings[-1].",
             )
         was_running = self.is_running
-        recorder = self.begin_recording(seconds, path)
+        recorder = self.recorder.begin(seconds, path)
         try:
             self.start()
             session = self._session
@@ -287,10 +282,14 @@ class Live:
                 raise session.error
         finally:
             recorder.finish()
-            self._recorder = None
             if not was_running:
                 self.stop()
-        return self.keep_recording(recorder)
+        return self.recorder.keep(recorder)
+
+    @property
+    def recordings(self) -> list[Clip]:
+        """Clips that were recorded, the newest last."""
+        return self.recorder.clips
 
     def age_of(self, explanation: Explanation) -> float:
         """Return how many seconds ago the newest frame of a window was captured."""
@@ -318,38 +317,10 @@ class Live:
         if self._session is not None:
             self._session.stop(text)
 
-    def begin_recording(self, seconds: float, path: str | os.PathLike[str] | None) -> Recorder:
-        """Record the frames that come from now on, beside whatever else is done; arguments and errors as `record`."""
-        if not is_positive_number(seconds) or seconds > MAX_RECORDING:
-            raise ParameterError(
-                f"seconds is {quote_value(seconds)}.", f"Use a positive number up to {MAX_RECORDING:g}."
-            )
-        with self._lock:
-            if self._recorder is not None and not self._recorder.done.is_set():
-                raise PlayerError("A recording is running.", "Wait until it is done.")
-            if path is None:
-                self._folder = self._folder or tempfile.TemporaryDirectory(
-                    prefix="staa-live-", ignore_cleanup_errors=True
-                )
-                path = Path(self._folder.name) / f"live-{len(self.recordings) + 1}.mp4"
-            self._recorder = Recorder(Path(path), float(seconds))
-            return self._recorder
-
-    def keep_recording(self, recorder: Recorder) -> Clip:
-        """Return the clip of a finished recording, and add it to `recordings`; errors as `record`."""
-        from staa_widgets.video.open import open_clip
-
-        recorder.raise_error()
-        clip = open_clip(recorder.path)
-        self.recordings.append(clip)
-        return clip
-
     def _handle_frame(self, frame: LiveFrame) -> None:
-        recorder, player = self._recorder, self._view
-        if recorder is not None:
-            recorder.add(frame)
-        if player is not None:
-            player.show_frame(frame)
+        self.recorder.add(frame)
+        if self._view is not None:
+            self._view.show_frame(frame)
 
     def _handle_result(self, result: LiveResult) -> None:
         session = self._session
@@ -371,8 +342,8 @@ class Live:
                 warnings.warn(f"{name} raised {type(error).__name__}: {error}", stacklevel=2)
 
     def _handle_status(self, status: LiveStatus) -> None:
-        if status.state in ("stopped", "ended", "failed") and self._recorder is not None:
-            self._recorder.finish()
+        if status.state in ("stopped", "ended", "failed"):
+            self.recorder.finish()
         if self._view is not None:
             self._view.show_status(status)
         for callback in list(self._status_callbacks):

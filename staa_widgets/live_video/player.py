@@ -20,10 +20,10 @@ from staa_widgets.live_video.in_flight import InFlight
 from staa_widgets.live_video.sources.page_camera import PageCamera
 from staa_widgets.render.colormaps import COLORMAPS, DIVERGING
 from staa_widgets.render.style import DEFAULT_STYLE
-from staa_widgets.utils.environment import in_kernel
 from staa_widgets.video.frame_reader import resize_frame
 from staa_widgets.video.preview import encode_jpeg
 from staa_widgets.widget.bundle import read_bundle
+from staa_widgets.widget.display import display_widget
 from staa_widgets.widget.thread_safe import ThreadSafeWidget
 
 if TYPE_CHECKING:
@@ -98,18 +98,12 @@ class LivePlayer(ThreadSafeWidget):
         return read_bundle("live.css")
 
     def display(self) -> None:
-        """Put the widget into the output of the running cell; raises `NotImplementedError` without a kernel."""
-        bundle = self._repr_mimebundle_() if in_kernel() and self.comm is not None else None
-        if bundle is None:
-            raise NotImplementedError
-        from IPython.display import display
-
+        """Put the widget into the output of the running cell; errors as `display_widget`."""
+        display_widget(self, _TEXT)
         try:
             self._loop = asyncio.get_running_loop()
         except RuntimeError:
             self._loop = None
-        data, metadata = bundle
-        display({**data, "text/plain": _TEXT}, metadata=metadata, raw=True)
 
     def close(self) -> None:
         """Remove the widget from every page."""
@@ -193,7 +187,7 @@ class LivePlayer(ThreadSafeWidget):
 
     def _record(self, _: Mapping[str, Any], __: list[Any]) -> None:
         if self._recorder is None:
-            self._recorder = self._owner.begin_recording(RECORDING_SECONDS, None)
+            self._recorder = self._owner.recorder.begin(RECORDING_SECONDS)
 
     def _answer(self, _: Mapping[str, Any], __: list[Any]) -> None:
         self.show_status(self._owner.status)
@@ -271,7 +265,7 @@ class LivePlayer(ThreadSafeWidget):
         self._recorder = None
         recorder.finish()
         try:
-            clip = self._owner.keep_recording(recorder)
+            clip = self._owner.recorder.keep(recorder)
         except StaaError as error:
             self._tell({"op": "recorded", "text": str(error)})
         else:

@@ -28,19 +28,23 @@ State = Literal["idle", "starting", "running", "waiting", "stopped", "ended", "f
 LOAD = 1.15
 """Seconds between two windows, as a multiple of the seconds that one takes, so that the model leaves time to others."""
 
+SMOOTHING = 0.3
+"""Weight of the newest window in the smoothed seconds that one takes."""
+
 SILENT = 5.0
 """Seconds without a frame after which the session reports that it is waiting."""
 
 
 @dataclass(frozen=True)
 class LiveStatus:
-    """What a session is doing.
+    """State of a live session, with a sentence for the user.
 
     Parameters
     ----------
     state
         ``"idle"`` before the start; ``"starting"``; ``"running"``; ``"waiting"`` for a source that was lost;
-        ``"stopped"`` by somebody; ``"ended"``, because the source has no more frames; ``"failed"``.
+        ``"stopped"`` by the user or because the page is gone; ``"ended"``, because the source has no more frames;
+        ``"failed"``.
     text
         One sentence for the user; may be empty.
     """
@@ -157,7 +161,7 @@ class Session:
     # The interface for sources, see `sources.source.Sink`.
 
     @property
-    def stopped(self) -> bool:
+    def is_stopped(self) -> bool:
         """Whether the source should end."""
         return self._stop.is_set()
 
@@ -171,7 +175,7 @@ class Session:
 
     def offer(self, seconds: float, make_image: Callable[[], NDArray[np.uint8]]) -> None:
         """Take a frame if it is due."""
-        if self.stopped:
+        if self.is_stopped:
             return
         number = self._numbers
         self._numbers += 1
@@ -199,10 +203,10 @@ class Session:
 
     def _transform(self) -> None:
         try:
-            while not self.stopped:
+            while not self.is_stopped:
                 frame = self._slot.take(1.0)
                 if frame is None:
-                    if self._slot.closed:
+                    if self._slot.is_exhausted:
                         break
                     self._report_silence()
                     continue
@@ -226,10 +230,8 @@ class Session:
                 last = window.frame.time
                 began = time.monotonic()
                 explanation = self.explainer.explain(window, self._check_stopped)
-                # Smoothed, so that one slow window does not change the stride for long.
-                seconds = time.monotonic() - began
-                self._seconds_per_window += (seconds - self._seconds_per_window) * (0.3 if last > 0 else 1)
-                if self.stopped:
+                self._note_seconds(time.monotonic() - began)
+                if self.is_stopped:
                     break
                 age = max(self.now() - window.frame.time, 0.0)
                 self.counter.count_window(time.monotonic())
@@ -243,10 +245,15 @@ class Session:
         self._end(LiveStatus("ended", "The source has no more frames."))
         self._finished.set()
 
+    def _note_seconds(self, seconds: float) -> None:
+        """Smooth the seconds that a window takes, so that one slow window does not change the stride for long."""
+        weight = SMOOTHING if self._seconds_per_window else 1
+        self._seconds_per_window += weight * (seconds - self._seconds_per_window)
+
     def _next_window(self, last: float) -> LiveWindow | None:
         """Wait until a frame is a stride newer than the last window; return its window, or ``None`` at the end."""
         with self._ring_changed:
-            while not self.stopped:
+            while not self.is_stopped:
                 newest = self._ring.newest
                 # Half a frame early rather than half a frame late.
                 if newest is not None and not last <= newest.time < last + self.stride - 0.5 / self._fps:
@@ -259,7 +266,7 @@ class Session:
         return None
 
     def _check_stopped(self, step: str, done: int, total: int) -> None:
-        if self.stopped:
+        if self.is_stopped:
             raise CancelledError(f"Stopped while {step} ({done} of {total}).", "")
 
     def _report_silence(self) -> None:
@@ -268,7 +275,7 @@ class Session:
             self._set_status(LiveStatus("waiting", f"No frame for {silence:.0f} s."))
 
     def _fail(self, error: Exception) -> None:
-        if self.stopped:
+        if self.is_stopped:
             return
         self.error = error
         text = str(error)
@@ -299,7 +306,7 @@ class Session:
 
     def _set_status(self, status: LiveStatus) -> None:
         with self._lock:
-            if self.stopped and status.state not in ("stopped", "ended", "failed"):
+            if self.is_stopped and status.state not in ("stopped", "ended", "failed"):
                 return
             if status == self.status:
                 return

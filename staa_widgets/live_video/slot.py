@@ -47,7 +47,7 @@ class Slot(Generic[T]):
             self._changed.notify_all()
 
     @property
-    def closed(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Whether the slot is closed and empty."""
         with self._changed:
             return self._closed and not self._values
@@ -71,7 +71,7 @@ class RateGate:
         self._last = -float("inf")
 
     def admits(self, seconds: float) -> bool:
-        """Return whether a frame of this time passes; times of one source rise, and begin anew after a step back."""
+        """Return whether a frame captured at this second passes. A step back in time starts the count again."""
         if seconds < self._last:
             self._due = seconds
         self._last = seconds

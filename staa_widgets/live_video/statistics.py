@@ -37,7 +37,7 @@ class LiveStats:
     fps, windows_per_second
         Frames taken and windows explained a second, over the last seconds.
     stride
-        Seconds between two windows at present; longer than asked for if the model is slow.
+        Seconds between two windows at present; longer than requested if the model is slow.
     age_p50, age_p95, age_p99
         Percentiles of the age of the newest frame of a window, in seconds, when its map was shown by the page, or given
         to the caller if there is no page; ``None`` before the first window.

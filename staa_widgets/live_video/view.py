@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import os
-
     from staa_widgets.live_video.explainer import WindowExplainer
     from staa_widgets.live_video.frame import LiveFrame
-    from staa_widgets.live_video.recorder import Recorder
+    from staa_widgets.live_video.recordings import Recordings
     from staa_widgets.live_video.session import LiveResult, LiveStatus, Session
     from staa_widgets.live_video.sources.source import Source
     from staa_widgets.live_video.statistics import LiveStats
-    from staa_widgets.video.clip import Clip
 
 
 class LiveView(Protocol):
-    """What shows a live explanation; every method may be called from any thread and does not block."""
+    """Widget that shows a live explanation. Every method may be called from any thread and does not block."""
 
     @property
     def page_started(self) -> bool:
@@ -47,10 +44,11 @@ class LiveView(Protocol):
 
 
 class LiveOwner(Protocol):
-    """What a view shows: a `Live` object."""
+    """The `Live` object that a view shows."""
 
     source: Source
     explainer: WindowExplainer
+    recorder: Recordings
     fps: float
 
     @property
@@ -79,12 +77,4 @@ class LiveOwner(Protocol):
 
     def stop_with(self, text: str) -> None:
         """Stop, and give a sentence that says why."""
-        ...
-
-    def begin_recording(self, seconds: float, path: str | os.PathLike[str] | None) -> Recorder:
-        """Record the frames that come from now on."""
-        ...
-
-    def keep_recording(self, recorder: Recorder) -> Clip:
-        """Return the clip of a finished recording."""
         ...

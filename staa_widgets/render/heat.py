@@ -40,6 +40,13 @@ class Heat(NamedTuple):
         return self.temporal_signed is not None
 
 
+def count_choices(explanation: Explanation) -> dict[str, int]:
+    """Return the number of layers, heads and masks of an explanation, by the field of `HeatStyle` that chooses one."""
+    attention, masks = explanation.attention, explanation.masks
+    layers, heads = (0, 0) if attention is None else attention.shape[:2]
+    return {"layer": layers, "head": heads, "mask": 0 if masks is None else len(masks.areas)}
+
+
 def compute_heat(explanation: Explanation, style: HeatStyle = DEFAULT_STYLE) -> Heat:
     """Return the maps to draw: the maps of all layers, a mask, or the attention of a layer or head.
 
@@ -48,7 +55,7 @@ def compute_heat(explanation: Explanation, style: HeatStyle = DEFAULT_STYLE) -> 
     ParameterError
         If the explanation has no such mask, or no attention of this layer or head.
     """
-    e, attention = explanation, explanation.attention
+    e = explanation
     if style.layer < 0 and style.mask >= 0:
         return _normalize_heat(smooth(_mask_values(e, style.mask), style.smooth), 1.0, signed=False)
     if style.layer < 0:
@@ -57,21 +64,26 @@ def compute_heat(explanation: Explanation, style: HeatStyle = DEFAULT_STYLE) -> 
         values = (e.maps / scale).astype(np.float16).astype(np.float32)
         heat = Heat(values, scale, e.temporal, e.temporal_signed)
         return _normalize_heat(smooth(values, style.smooth), scale, signed=heat.is_signed) if style.smooth else heat
-    layers, heads = (0, 0) if attention is None else attention.shape[:2]
-    for name, index, count in (("layer", style.layer, layers), ("head", style.head, heads)):
+    return _normalize_heat(smooth(_attention_values(e, style), style.smooth), 1.0, signed=False)
+
+
+def _attention_values(e: Explanation, style: HeatStyle) -> NDArray[np.float32]:
+    counts = count_choices(e)
+    for name in ("layer", "head"):
+        index, count = getattr(style, name), counts[name]
         if index >= count:
             hint = f"Choose from 0 to {count - 1}, or -1." if count else "Explain with attention=True."
             raise ParameterError(f"The explanation has no attention of {name} {index}.", hint)
-    assert attention is not None
-    head_indices = range(heads) if style.head < 0 else [style.head]
+    assert e.attention is not None
+    heads = range(counts["head"]) if style.head < 0 else [style.head]
     values = np.zeros(e.maps.shape, np.float32)
-    for head in head_indices:
-        values = (values + attention[style.layer, head].astype(np.float64) / len(head_indices)).astype(np.float32)
-    return _normalize_heat(smooth(values, style.smooth), 1.0, signed=False)
+    for head in heads:
+        values = (values + e.attention[style.layer, head].astype(np.float64) / len(heads)).astype(np.float32)
+    return values
 
 
 def _mask_values(e: Explanation, index: int) -> NDArray[np.float32]:
-    count = 0 if e.masks is None else len(e.masks.areas)
+    count = count_choices(e)["mask"]
     if index >= count:
         hint = f"Choose from 0 to {count - 1}, or -1." if count else "Methods such as 'step' make masks."
         raise ParameterError(f"The explanation has no mask {index}.", hint)

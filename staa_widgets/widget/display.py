@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 from staa_widgets.utils.environment import in_kernel
 from staa_widgets.widget.file_export import draw_poster
@@ -25,19 +26,33 @@ def static_fallback(player: PlayerView) -> dict[str, str]:
     return {"text/html": f'<div class="staa-fallback">{image}{_TEXT}</div>', "text/plain": _TEXT}
 
 
-def display_player(player: PlayerView) -> None:
-    """Put a player into the output of the running cell.
+def display_widget(widget: Any, text: str | None = None) -> None:
+    """Put a widget into the output of the running cell.
+
+    Parameters
+    ----------
+    widget
+        An `ipywidgets.Widget`.
+    text
+        Plain text for programs that show no widgets; default: that of ipywidgets.
 
     Raises
     ------
     NotImplementedError
-        If there is no kernel, or the player is closed; IPython then shows the plain representation.
+        If there is no kernel, or the widget is closed; IPython then shows the plain representation.
     """
-    bundle = player._repr_mimebundle_() if in_kernel() and player.comm is not None else None
+    bundle = widget._repr_mimebundle_() if in_kernel() and widget.comm is not None else None
     if bundle is None:
         raise NotImplementedError
     from IPython.display import display
 
     data, metadata = bundle
-    display(data, metadata=metadata, raw=True)
+    display(data if text is None else {**data, "text/plain": text}, metadata=metadata, raw=True)
+
+
+def display_player(player: PlayerView) -> None:
+    """Put a player and its image for viewers without widgets into the cell's output; errors as `display_widget`."""
+    display_widget(player)
+    from IPython.display import display
+
     display(static_fallback(player), raw=True)

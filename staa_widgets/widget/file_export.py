@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from staa_widgets.errors import ExportError, ParameterError, PlayerError
 from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.explanation.exports import EXPORT_FORMATS, ExportFormat
+from staa_widgets.render.heat import count_choices
 from staa_widgets.render.style import HeatStyle
 from staa_widgets.utils.files import file_stem
 from staa_widgets.widget.panes import frame_in_pane
@@ -123,12 +124,9 @@ def make_export_operation(player: PlayerView, args: Mapping[str, Any]) -> Export
 def style_from_settings(settings: Mapping[str, Any], *explanations: Explanation) -> HeatStyle:
     """Return the `HeatStyle` of settings; a layer, head or mask that an explanation does not have is replaced by -1."""
     values = {field.name: settings[field.name] for field in fields(HeatStyle) if field.name in settings}
-    counts = [
-        (*((0, 0) if e.attention is None else e.attention.shape[:2]), 0 if e.masks is None else len(e.masks.areas))
-        for e in explanations
-    ]
-    for axis, name in enumerate(("layer", "head", "mask")):
-        if values.get(name, -1) >= min(count[axis] for count in counts):
+    counts = [count_choices(e) for e in explanations]
+    for name in ("layer", "head", "mask"):
+        if values.get(name, -1) >= min(count[name] for count in counts):
             values[name] = -1
     return HeatStyle(**values)
 

@@ -6,17 +6,15 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from traitlets import TraitError, TraitType
 
 from staa_widgets.errors import ParameterError, suggest_name
+from staa_widgets.render.heat import count_choices
 from staa_widgets.utils.text import quote_value
 from staa_widgets.widget.player_protocol import ShownExplanations
-
-if TYPE_CHECKING:
-    from staa_widgets.explanation.explanation import Explanation
 
 ParseValue = Callable[[ShownExplanations, Any], Any]
 """Function from a player and an input value to the value to store; raises `SettingError`."""
@@ -130,26 +128,23 @@ def parse_frame(player: ShownExplanations, value: Any) -> int:
 
 def parse_layer(player: ShownExplanations, value: Any) -> int:
     """Check a layer and return it: a layer that an explanation holds, or -1; raises `SettingError`."""
-    return _parse_index(value, max(_attention_shape(e)[0] for e in player.explanations), "layers")
+    return _parse_index(player, value, "layer")
 
 
 def parse_head(player: ShownExplanations, value: Any) -> int:
     """Check a head and return it: a head that an explanation holds, or -1; raises `SettingError`."""
-    return _parse_index(value, max(_attention_shape(e)[1] for e in player.explanations), "heads")
+    return _parse_index(player, value, "head")
 
 
 def parse_mask(player: ShownExplanations, value: Any) -> int:
     """Check a mask and return it: the index of a mask that an explanation holds, or -1; raises `SettingError`."""
-    return _parse_index(value, max(0 if e.masks is None else len(e.masks.areas) for e in player.explanations), "masks")
+    return _parse_index(player, value, "mask")
 
 
-def _attention_shape(e: Explanation) -> tuple[int, int]:
-    return (0, 0) if e.attention is None else e.attention.shape[:2]
-
-
-def _parse_index(value: Any, count: int, what: str) -> int:
+def _parse_index(player: ShownExplanations, value: Any, name: str) -> int:
+    count = max(count_choices(e)[name] for e in player.explanations)
     if not (is_whole_number(value) and -1 <= value < count):
-        choices = f"from 0 to {count - 1} of the {what}, or -1" if count else f"-1: there are no {what}"
+        choices = f"from 0 to {count - 1} of the {name}s, or -1" if count else f"-1: there are no {name}s"
         raise SettingError(f"Choose {choices}.")
     return int(value)
 

@@ -233,7 +233,7 @@ def test_each_mask_is_shown_with_what_the_model_says_of_it(open_page: Callable[[
     page = open_page(small_explanation())
     menu = page.get_by_label("Mask", exact=True)
     assert menu.locator("option").all_inner_texts() == ["all together", "10 % of the clip", "25 % of the clip ✓"]
-    expect(page.get_by_text("25 % of the clip keep the class; ")).to_be_visible()
+    expect(page.get_by_text("25 % of the clip is enough to keep the class; ")).to_be_visible()
     frame_slider(page).press("Home")
     before = read_picture(page)
     menu.select_option("1")

@@ -88,7 +88,7 @@ def open_widget(page: Page) -> Iterator[Callable[..., Page]]:
     assert complaints == []
 
 
-def sent(page: Page, op: str) -> list[dict[str, Any]]:
+def messages_to_kernel(page: Page, op: str) -> list[dict[str, Any]]:
     return page.evaluate("op => host.sent.filter(message => message.op === op)", op)
 
 
@@ -142,10 +142,10 @@ def test_two_frames_are_on_their_way_at_most(open_widget: Callable[..., Page]):
     start_camera(page)
     page.evaluate("host.answers = false")
     page.wait_for_timeout(600)
-    count = len(sent(page, "frame"))
+    count = len(messages_to_kernel(page, "frame"))
     page.wait_for_timeout(400)
     assert page.evaluate("host.most") == 2
-    frames = sent(page, "frame")
+    frames = messages_to_kernel(page, "frame")
     assert len(frames) == count
     assert all(0 < size < 2_000_000 for frame in frames for size in frame["bytes"])
     assert [frame["id"] for frame in frames] == list(range(len(frames)))
@@ -172,10 +172,10 @@ def test_the_camera_is_freed(way: str, open_widget: Callable[..., Page]):
         page.evaluate("host.emit({ op: 'status', state: 'stopped', text: 'Stopped.', stats: '' })")
     assert is_free(page)
     if way != "kernel":
-        assert sent(page, "stop")[0]["reason"]
-    count = len(sent(page, "frame"))
+        assert messages_to_kernel(page, "stop")[0]["reason"]
+    count = len(messages_to_kernel(page, "frame"))
     page.wait_for_timeout(300)
-    assert len(sent(page, "frame")) == count
+    assert len(messages_to_kernel(page, "frame")) == count
 
 
 def test_a_kernel_that_does_not_answer_frees_the_camera(open_widget: Callable[..., Page]):
@@ -194,7 +194,7 @@ def test_a_camera_that_is_not_there_is_explained(refusal: str, text: str, open_w
     note = page.locator(".staa-live-note")
     expect(note).to_contain_text(text)
     expect(note).to_contain_text("Give live() another source: '/dev/video0'")
-    assert sent(page, "start") == []
+    assert messages_to_kernel(page, "start") == []
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
 
 
@@ -246,7 +246,7 @@ def test_status_errors_and_recordings_are_shown(open_widget: Callable[..., Page]
     expect(page.get_by_text("<b>No</b> source.")).to_be_visible()
     page.evaluate("host.emit({ op: 'status', state: 'running', text: '', stats: '9 frames' })")
     click(page, "Record")
-    assert sent(page, "record") == [{"v": 1, "op": "record", "bytes": []}]
+    assert messages_to_kernel(page, "record") == [{"v": 1, "op": "record", "bytes": []}]
     page.evaluate("host.emit({ op: 'status', state: 'failed', text: 'The source failed.', stats: '' })")
     expect(page.get_by_text("The source failed.")).to_be_visible()
     expect(page.get_by_role("button", name="Start")).to_be_enabled()

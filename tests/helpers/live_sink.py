@@ -26,7 +26,7 @@ class FakeSink:
         self._limit = limit
 
     @property
-    def stopped(self) -> bool:
+    def is_stopped(self) -> bool:
         return len(self.frames) >= self._limit
 
     def now(self) -> float:
@@ -35,7 +35,7 @@ class FakeSink:
     def wait(self, seconds: float) -> bool:
         self.waits.append(seconds)
         self.clock += max(seconds, 0.0)
-        return self.stopped
+        return self.is_stopped
 
     def offer(self, seconds: float, make_image: Callable[[], NDArray[np.uint8]]) -> None:
         self.frames.append((seconds, make_image()))

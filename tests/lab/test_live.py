@@ -9,19 +9,11 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.helpers.fake_camera import NOTE_TRACKS
 from tests.helpers.jupyterlab import LOAD, PATIENCE, Lab, Notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab]
 
-TRACKS = """
-  const open = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
-  window.tracks = [];
-  if (open) navigator.mediaDevices.getUserMedia = async (wish) => {
-    const stream = await open(wish);
-    tracks.push(...stream.getTracks());
-    return stream;
-  };
-"""
 SHOW = "live = staa.live(window=1.0, stride=0.1)\nlive"
 STATE = "print(json.dumps([live.status.state, live.status.text, live.stats.windows > 0]))"
 LOOP = """
@@ -55,7 +47,7 @@ def wait_until_free(page: Page) -> None:
 def test_the_camera_runs_is_stopped_and_leaves_nothing_in_the_notebook(
     notebook: Callable[..., Notebook], lab: Lab, page: Page
 ) -> None:
-    page.add_init_script(TRACKS)
+    page.add_init_script(NOTE_TRACKS)
     book = notebook(LOAD, SHOW, STATE, "live.stop()")
     book.run(0)
     root = start(book, 1)
@@ -69,7 +61,7 @@ def test_the_camera_runs_is_stopped_and_leaves_nothing_in_the_notebook(
 
 
 def test_a_restarted_kernel_frees_the_camera(notebook: Callable[..., Notebook], page: Page) -> None:
-    page.add_init_script(TRACKS)
+    page.add_init_script(NOTE_TRACKS)
     book = notebook(LOAD, SHOW)
     book.run(0)
     start(book, 1)

@@ -50,14 +50,14 @@ class ThreadSink(FakeSink):
         self._began = time.monotonic()
 
     @property
-    def stopped(self) -> bool:
-        return self._stop.is_set() or super().stopped
+    def is_stopped(self) -> bool:
+        return self._stop.is_set() or super().is_stopped
 
     def now(self) -> float:
         return time.monotonic() - self._began
 
     def wait(self, seconds: float) -> bool:
-        return self._stop.wait(max(seconds, 0)) or self.stopped
+        return self._stop.wait(max(seconds, 0)) or self.is_stopped
 
     def stop(self) -> None:
         self._stop.set()
@@ -78,7 +78,7 @@ class ThreadSink(FakeSink):
 )
 def test_an_address_is_shown_without_its_secrets(url: str, shown: str):
     address = parse_address(url)
-    assert address.shown == shown
+    assert address.public_form == shown
     source = open_source(url, 8)
     for text in (repr(address), repr(source), str(source), source.name):
         assert "hunter2" not in text

@@ -23,7 +23,7 @@ def test_a_closed_slot_gives_its_value_and_then_none():
     slot.put(1)
     slot.close()
     assert not slot.put(2)
-    assert (slot.closed, slot.take(), slot.closed, slot.take()) == (False, 1, True, None)
+    assert (slot.is_exhausted, slot.take(), slot.is_exhausted, slot.take()) == (False, 1, True, None)
 
 
 def test_closing_wakes_a_thread_that_waits():

@@ -208,5 +208,5 @@ function describeMask({ areas, probabilities, clip_probability, smallest }: Mask
     return `The model sees only this part: ${percent(probabilities[at])} likely; ${whole}.${kept}`;
   }
   if (smallest === null) return `No mask keeps the class; ${whole}.`;
-  return `Mean of the masks. ${percent(areas[smallest])} of the clip keep the class; ${whole}.`;
+  return `Mean of the masks. ${percent(areas[smallest])} of the clip is enough to keep the class; ${whole}.`;
 }

@@ -41,15 +41,15 @@ class Address:
         The whole address, which may hold a password: never shown.
     scheme, host, port
         Its parts.
-    shown
-        The address without user, password and query.
+    public_form
+        The address without user, password and query, for messages.
     """
 
     url: str = field(repr=False)
     scheme: str
     host: str
     port: int | None
-    shown: str
+    public_form: str
 
     @property
     def credentials(self) -> tuple[str, str] | None:
@@ -84,10 +84,10 @@ def parse_address(url: str) -> Address:
         parts = SplitResult(scheme, "", "", "", "")
     if not host or any(not letter.isprintable() or letter.isspace() for letter in url):
         raise LiveSourceError("The address of the source is not valid.", "Write it as scheme://host:port/path.")
-    return Address(url, scheme, host, port, _shown(parts, host, port))
+    return Address(url, scheme, host, port, _without_secrets(parts, host, port))
 
 
-def _shown(parts: SplitResult, host: str, port: int | None) -> str:
+def _without_secrets(parts: SplitResult, host: str, port: int | None) -> str:
     """Return an address without user, password and query, and without parts of the path that may be a secret."""
     place = f"[{host}]" if ":" in host else host
     path = "/".join("…" if _SECRET.search(unquote(part)) else part for part in parts.path.split("/"))
@@ -103,15 +103,15 @@ def resolve(host: str, port: int, *, allow_private: bool) -> str:
         If the host is unknown, or one of its addresses is private and `allow_private` is false.
     """
     try:
-        found = [str(item[4][0]) for item in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        addresses = [str(item[4][0]) for item in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError):
         raise LiveSourceError(f"The host {host!r} is not known.", "Check the address and the network.") from None
-    if not allow_private and any(not is_public(address) for address in found):
+    if not allow_private and any(not is_public(address) for address in addresses):
         raise LiveSourceError(
             f"The source redirects to {host!r}, which is an address inside a private network.",
             "Give that address itself if you mean it.",
         )
-    return found[0]
+    return addresses[0]
 
 
 def is_public(address: str) -> bool:

@@ -92,7 +92,7 @@ def open_http(address: Address, timeout: float) -> HttpBody:
         hint = "Check the path of the address."
         if body.status in (401, 403):
             hint = "Write user and password as http://user:password@host; only basic authentication is known."
-        raise LiveSourceError(f"{address.shown} answers with status {body.status}.", hint)
+        raise LiveSourceError(f"{address.public_form} answers with status {body.status}.", hint)
     return body
 
 

@@ -37,7 +37,7 @@ class PageCamera:
         self._ended.clear()
         self._sink = sink
         try:
-            while not sink.stopped and not self._ended.wait(0.2):
+            while not sink.is_stopped and not self._ended.wait(0.2):
                 pass
         finally:
             self._sink = None

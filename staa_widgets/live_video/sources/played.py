@@ -109,7 +109,7 @@ class IteratorSource:
         for frame in islice(self.frames, TRIALS):
             quick += sink.now() - asked < QUICK
             frames.append(frame)
-            if sink.stopped:
+            if sink.is_stopped:
                 break
             asked = sink.now()
         return frames, 2 * quick >= len(frames) - 1

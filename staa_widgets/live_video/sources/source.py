@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class Sink(Protocol):
-    """What a source gives its frames to."""
+    """Receiver of the frames of a source, such as a session."""
 
     @property
-    def stopped(self) -> bool:
+    def is_stopped(self) -> bool:
         """Whether the source should end."""
         ...
 
@@ -44,7 +44,7 @@ class Source(Protocol):
         ...
 
     def run(self, sink: Sink) -> None:
-        """Offer frames until the source ends or `sink.stopped`; raises `LiveSourceError` if it fails."""
+        """Offer frames until the source ends or `sink.is_stopped`; raises `LiveSourceError` if it fails."""
         ...
 
     def interrupt(self) -> None:

@@ -55,7 +55,7 @@ class StreamSource:
     def run(self, sink: Sink) -> None:
         """Read all frames as they arrive and offer them."""
         delay, was_running = FIRST_DELAY, False
-        while not sink.stopped:
+        while not sink.is_stopped:
             frames = 0
             reason = "The connection was lost"
             try:
@@ -63,7 +63,7 @@ class StreamSource:
                     frames += 1
                     delay, was_running = FIRST_DELAY, True
                     sink.offer(seconds, partial(display.to_rgb, frame, display.size))
-                    if sink.stopped:
+                    if sink.is_stopped:
                         return
                 if frames and self._is_file:
                     return
@@ -71,7 +71,7 @@ class StreamSource:
                 if not was_running:
                     raise
                 reason = error.message.rstrip(".")
-            if sink.stopped:
+            if sink.is_stopped:
                 return
             if not was_running:
                 raise LiveSourceError(
@@ -173,12 +173,12 @@ class StreamInput:
 def network_source(address: Address) -> StreamSource:
     """Return the source of an address."""
     if address.scheme in HTTP:
-        return StreamSource(address.shown, partial(_connect_http, address))
+        return StreamSource(address.public_form, partial(_connect_http, address))
     options = {"protocol_whitelist": PROTOCOLS[address.scheme]}
     if address.scheme.startswith("rtsp"):
         options["rtsp_transport"] = "tcp"
     opened = StreamInput(address.url, "rtsp" if address.scheme.startswith("rtsp") else None, options)
-    return StreamSource(address.shown, lambda: opened)
+    return StreamSource(address.public_form, lambda: opened)
 
 
 def device_source(path: str) -> StreamSource:
