@@ -35,7 +35,7 @@ CHAPTERS = {
     "Loading models": ("load_model", "wrap_model", "VideoModel"),
     "Attribution methods": ("METHODS",),
     "What explain returns": ("Explanation", "Comparison", "Selection"),
-    "Players and pictures": ("Player", "link", "render_image"),
+    "Players and pictures": ("Player", "link", "linked_figure", "render_image"),
     "Reading videos": ("open_clip", "Clip", "action_clip", "ActionClip"),
     "Scoring methods": ("evaluate", "Results"),
     "Managing the cache": ("cache",),

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from staa_widgets.video.open import open_clip as open_clip
     from staa_widgets.widget.player import Player as Player
     from staa_widgets.widget.plotly_link import link as link
+    from staa_widgets.widget.plotly_link import linked_figure as linked_figure
 
 _HOMES = {
     "ActionClip": "datasets.drawn_actions",
@@ -56,6 +57,7 @@ _HOMES = {
     "explain": "engine.explain",
     "explain_many": "engine.many",
     "link": "widget.plotly_link",
+    "linked_figure": "widget.plotly_link",
     "live": "live_video.live",
     "load_model": "models",
     "open_clip": "video.open",

@@ -42,7 +42,7 @@ def temporal_bars(explanation: Explanation) -> go.Figure:
     Returns
     -------
     Figure
-        To link the figure to a player by `staa_widgets.link`, wrap it in ``go.FigureWidget``.
+        For a copy that follows a player: ``staa_widgets.linked_figure(player, figure)``.
     """
     import plotly.graph_objects as go
 
@@ -77,8 +77,7 @@ def comparison_bars(comparison: Comparison) -> go.Figure:
     Returns
     -------
     Figure
-        To link the figure to a player of any of the explanations by `staa_widgets.link`, wrap it in
-        ``go.FigureWidget``.
+        For a copy that follows a player of any of the explanations: ``staa_widgets.linked_figure(player, figure)``.
     """
     from plotly.subplots import make_subplots
 

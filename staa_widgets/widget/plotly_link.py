@@ -1,4 +1,4 @@
-"""`link`: a player and a Plotly figure that follow each other."""
+"""`link` and `linked_figure`: a player and a Plotly figure that follow each other."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from staa_widgets.errors import ParameterError
 from staa_widgets.figures.heads import MAPS_TRACE
 from staa_widgets.widget.panes import frame_in_pane
 from staa_widgets.widget.player import Player
+from staa_widgets.widget.plotly_views import resend_lost_traces
 from staa_widgets.widget.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -59,8 +60,9 @@ class Link:
         if not self._tracks:
             raise ParameterError(
                 "The figure has no trace with seconds on its x axis.",
-                "Use figure = go.FigureWidget(player.explanation.to_plotly()).",
+                "Use figure = staa.linked_figure(player), or go.FigureWidget(player.explanation.to_plotly()).",
             )
+        resend_lost_traces(figure)
         self._name, self._band = f"staa-playhead-{id(self):x}", f"staa-selection-{id(self):x}"
         self._throttle = Throttle(self._move_playhead, INTERVAL)
         plots = {(track.trace.xaxis or "x", track.trace.yaxis or "y") for track in self._tracks}
@@ -187,7 +189,8 @@ def link(player: Player, figure: go.FigureWidget) -> Link:
         The player.
     figure
         A figure whose x axis is seconds of the clip, such as ``go.FigureWidget(player.explanation.to_plotly())``,
-        ``to_plotly("heads")``, or the figure of a comparison.
+        ``to_plotly("heads")``, or the figure of a comparison. If a slow browser shows it without its traces, they are
+        sent again.
 
     Returns
     -------
@@ -201,22 +204,67 @@ def link(player: Player, figure: go.FigureWidget) -> Link:
     """
     import plotly.graph_objects as go
 
-    if not isinstance(player, Player):
-        raise ParameterError(
-            f"The first argument of link must be a Player, got {type(player).__name__}.",
-            "Use player = staa.Player(explanation).",
-        )
+    _check_player(player)
     if isinstance(figure, go.Figure) and not isinstance(figure, go.FigureWidget):
         raise ParameterError(
             "A go.Figure does not report hovering and clicks to Python.",
-            "Wrap it: figure = go.FigureWidget(figure).",
+            "Use figure = staa.linked_figure(player, figure), or wrap it: figure = go.FigureWidget(figure).",
         )
     if not isinstance(figure, go.FigureWidget):
         raise ParameterError(
             f"The second argument of link must be a go.FigureWidget, got {type(figure).__name__}.",
-            "Use figure = go.FigureWidget(player.explanation.to_plotly()).",
+            "Use figure = staa.linked_figure(player), or go.FigureWidget(player.explanation.to_plotly()).",
         )
     return Link(player, figure)
+
+
+def linked_figure(player: Player, figure: go.Figure | None = None) -> go.FigureWidget:
+    """Return a Plotly figure widget that is linked to a player, as `link` does it.
+
+    Parameters
+    ----------
+    player
+        The player.
+    figure
+        A figure whose x axis is seconds of the clip; by default the time chart of the player's explanation. It is
+        copied.
+
+    Returns
+    -------
+    FigureWidget
+        The copy. To end the link later, make the figure widget yourself and use `link`, whose result has ``unlink``.
+
+    Raises
+    ------
+    ParameterError
+        If an argument has the wrong type, or the figure has no trace over seconds.
+
+    Examples
+    --------
+    >>> player = staa.Player(explanation)
+    >>> ipywidgets.VBox([staa.linked_figure(player), player])
+    """
+    import plotly.graph_objects as go
+
+    _check_player(player)
+    if figure is None:
+        figure = player.explanation.to_plotly()
+    if not isinstance(figure, go.Figure):
+        raise ParameterError(
+            f"The second argument of linked_figure must be a Plotly figure, got {type(figure).__name__}.",
+            "Leave it out for the time chart, or pass player.explanation.to_plotly(...).",
+        )
+    widget = go.FigureWidget(figure)
+    link(player, widget)
+    return widget
+
+
+def _check_player(player: object) -> None:
+    if not isinstance(player, Player):
+        raise ParameterError(
+            f"The first argument must be a Player, got {type(player).__name__}.",
+            "Use player = staa.Player(explanation).",
+        )
 
 
 def _shows_heads(trace: Any) -> bool:

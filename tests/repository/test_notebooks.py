@@ -40,6 +40,9 @@ code = subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]]).returncod
 print("PEAK", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 sys.exit(code)
 """
+SAVED_SIZE = 4_000_000
+"""Limit of the quickstart in bytes when it is saved with its outputs."""
+PLOTLY = "application/vnd.plotly.v1+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -87,7 +90,13 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     assert "1 passed" in process.stdout
     peak_memory = int(re.findall(r"PEAK (\d+)", process.stdout)[0]) * (1 if sys.platform == "darwin" else 1024)
     cells = {cell["id"]: cell for cell in nbformat.read(copy, as_version=4).cells}
-    return {"cells": cells, "memory": peak_memory, "connections": folder / "connections", "folder": folder}
+    return {
+        "cells": cells,
+        "memory": peak_memory,
+        "connections": folder / "connections",
+        "folder": folder,
+        "size": Path(copy).stat().st_size,
+    }
 
 
 def printed_text(quickstart: dict[str, Any], cell: str) -> str:
@@ -111,11 +120,19 @@ def test_players_and_figures_are_shown(quickstart: dict[str, Any]):
         for output in cell.get("outputs", [])
     ]
     # On a slow machine a progress bar is shown, which is a widget too.
-    assert {name for name, contents in data if VIEW in contents} >= {"explain", "beside", "link", "own-player"}
+    assert {name for name, contents in data if VIEW in contents} >= {"explain", "own-player"}
+    # Plotly's figures are no widgets: they are shown without a kernel and on slow machines.
+    figures = {name: contents[PLOTLY]["data"] for name, contents in data if PLOTLY in contents}
+    assert list(figures) == ["beside", "bars"]
+    assert all(figures.values())
     assert [name for name, contents in data if "staa-fallback" in contents.get("text/html", "")] == [
         "explain",
         "own-player",
     ]
+
+
+def test_the_saved_quickstart_is_small(quickstart: dict[str, Any]):
+    assert quickstart["size"] <= SAVED_SIZE
 
 
 def test_nothing_is_printed_to_stderr(quickstart: dict[str, Any]):

@@ -229,6 +229,86 @@ def test_an_explanation_is_refused_as_a_player():
     assert "staa.Player" in caught.value.hint
 
 
+def test_a_linked_figure_is_the_time_chart_as_a_widget():
+    player = staa.Player(E)
+    figure: Any = staa.linked_figure(player)
+    assert isinstance(figure, go.FigureWidget)
+    bars: Any = figure.data[0]
+    assert list(bars.y) == E.temporal.tolist()
+    send_point(figure, 2)
+    assert player.slice == 2
+    player.frame = LAST
+    assert playheads(figure) == [player.time]
+
+
+def test_a_linked_figure_copies_the_figure_that_is_passed():
+    drawing = go.Figure(go.Scatter(x=E.times, y=np.arange(len(E.times))))
+    before = drawing.to_dict()
+    player = staa.Player(E)
+    figure: Any = staa.linked_figure(player, drawing)
+    assert figure.data[0].type == "scatter"
+    assert len(playheads(figure)) == 1
+    assert drawing.to_dict() == before
+    with pytest.raises(ParameterError, match="got dict") as caught:
+        staa.linked_figure(player, {"data": []})  # pyright: ignore[reportArgumentType]
+    assert "to_plotly" in caught.value.hint
+    with pytest.raises(ParameterError, match="got Explanation"):
+        staa.linked_figure(E)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.fixture
+def messages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """The messages by which a figure sends traces and layout to the browser."""
+    sent: list[tuple[str, Any]] = []
+
+    def record(figure: Any, traces: Any) -> None:
+        sent.append(("traces", traces))
+        figure._last_trace_edit_id += 1
+
+    monkeypatch.setattr(go.FigureWidget, "_send_addTraces_msg", record)
+    monkeypatch.setattr(
+        go.FigureWidget, "_send_relayout_msg", lambda figure, layout, *_: sent.append(("layout", layout))
+    )
+    return sent
+
+
+def report_traces(figure: Any, uids: list[str], edit: int | None = None) -> None:
+    """Send the message of a view that has drawn the traces with these ids."""
+    edit = figure._last_trace_edit_id if edit is None else edit
+    figure._js2py_traceDeltas = {"trace_edit_id": edit, "trace_deltas": [{"uid": uid} for uid in uids]}
+
+
+def test_a_view_without_traces_is_sent_all_of_them_once(messages: list[tuple[str, Any]]):
+    player = staa.Player(E)
+    figure: Any = staa.linked_figure(player)
+    uids = [trace.uid for trace in figure.data]
+    messages.clear()
+    report_traces(figure, uids)
+    assert messages == []
+    report_traces(figure, [])
+    # A second view that was as empty as the first, and reports after the traces were sent to both.
+    report_traces(figure, [], edit=0)
+    assert [kind for kind, _ in messages] == ["layout", "traces"]
+    assert [trace["uid"] for trace in messages[1][1]] == uids
+    names = [shape.get("name") for shape in messages[0][1]["shapes"]]
+    assert names == [shape.name for shape in figure.layout.shapes]
+    assert sum((name or "").startswith("staa-playhead") for name in names) == 1
+    report_traces(figure, uids)
+    assert len(messages) == 2
+    # What the browser reads for views that open later.
+    assert [trace["uid"] for trace in figure._widget_data] == uids
+    assert figure._widget_layout["shapes"] == messages[0][1]["shapes"]
+
+
+def test_two_links_of_a_figure_send_lost_traces_once(messages: list[tuple[str, Any]]):
+    _, figure = pair()
+    for player in (staa.Player(E), staa.Player(E)):
+        staa.link(player, figure)
+    messages.clear()
+    report_traces(figure, [])
+    assert [kind for kind, _ in messages] == ["layout", "traces"]
+
+
 def test_many_changes_are_few_redraws_and_end_at_the_last(follow_at_kernel_pace):
     player, figure = pair()
     staa.link(player, figure)
