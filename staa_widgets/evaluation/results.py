@@ -319,6 +319,9 @@ class Results:
         # Imported by name, because the report imports this module.
         return import_by_name("evaluation.report.page:to_html")(self, path, title)
 
+    def _repr_html_(self) -> str:
+        return import_by_name("evaluation.report.notebook_table:to_notebook_html")(self)
+
     def __repr__(self) -> str:
         sizes = {word: len(getattr(self, word)) for word in ("clips", "models", "methods", "metrics", "failures")}
         counts = [f"{size} {word if size != 1 else word[:-1]}" for word, size in sizes.items()]

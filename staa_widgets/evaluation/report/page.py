@@ -14,6 +14,7 @@ from staa_widgets.evaluation.report.curve_figure import draw_curves
 from staa_widgets.evaluation.report.formatting import format_count
 from staa_widgets.evaluation.report.reliability_table import reliability_table
 from staa_widgets.evaluation.report.score_table_figure import draw_score_table
+from staa_widgets.evaluation.report.verdict import verdict_text
 from staa_widgets.utils.files import export_bytes
 from staa_widgets.utils.html import Markup, element, join_markup, source_hash
 
@@ -48,7 +49,7 @@ for (const source of document.querySelectorAll("script[data-figure]")) {
 def to_html(
     results: Results, path: str | os.PathLike[str], title: str = "", *, introduction: Markup | None = None
 ) -> Path:
-    """Write a report: settings, scores with intervals, figures, and notes on how to read them.
+    """Write a report: a verdict in words, settings, scores with intervals, figures, and notes on how to read them.
 
     The report is one file that needs no network; its content policy forbids any request.
 
@@ -107,6 +108,7 @@ def _report_body(results: Results, heading: str, introduction: Markup | None) ->
     return element(
         "main",
         element("h1", heading),
+        element("p", verdict_text(results)),
         facts.settings_list(results),
         introduction,
         _section("Summary", tables.findings_list(results)),

@@ -15,6 +15,7 @@ from staa_widgets.evaluation.report.formatting import (
     method_group,
 )
 from staa_widgets.evaluation.report.ranking import best_summary, index_summaries, leading_methods
+from staa_widgets.evaluation.report.verdict import MIN_TRUSTED_CLIPS
 from staa_widgets.utils.html import Markup, comma_list, element, join_markup, scrolling_table
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
     from staa_widgets.evaluation.results import Results
     from staa_widgets.evaluation.rows import Summary
-
-MIN_TRUSTED_CLIPS = 10
-"""Smallest number of clips for which a bootstrap interval is not too narrow."""
 
 READING_NOTE = (
     "Means over clips, with 95 % bootstrap intervals in small type. Bold: the best method of the column, and all that "
