@@ -25,7 +25,7 @@ PYTEST := $(BIN)/python -m pytest
 # Tests in JupyterLab are marked `browser` too.
 SKIPPED := $(if $(STAA_SKIP_BROWSER), and not browser)
 
-.PHONY: demo lab test test-python test-browser test-lab test-all fuzz vitest lint format settings reference bench truth matrix train clean help
+.PHONY: demo lab test test-python test-browser test-lab test-all fuzz vitest lint format settings reference bench truth matrix course train clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -46,6 +46,7 @@ help:
 	@echo "make truth   compare all methods with the ground truth of synthetic clips"
 	@echo "make matrix  test other releases of transformers and anywidget, marimo, Firefox, WebKitGTK and Voila, each in its own"
 	@echo "             environment (needs firefox-esr, webkit2gtk-driver and xvfb)"
+	@echo "make course  release and autograde the assignments with nbgrader: perfect submissions and tricks"
 	@echo "make train   make the training clips and train the six bundled models (about seven hours). Finished stages are"
 	@echo "             not repeated, so it can be stopped at any time; checkpoints are in out/training"
 	@echo "make clean   remove everything that make made"
@@ -78,6 +79,7 @@ test-lab: chromium $(VENV)/.developing $(BUNDLE)
 test-all: test
 	@echo "== slow tests: pytest"
 	@$(PYTEST) -m "slow$(SKIPPED)" || [ $$? -eq 5 ] # 5: no test is marked so
+	@$(MAKE) course
 	@$(MAKE) fuzz
 	@$(MAKE) matrix
 
@@ -120,6 +122,15 @@ truth: $(VENV)/.developing $(BUNDLE)
 matrix: $(BUNDLE)
 	@OMP_NUM_THREADS=1 $(PYTHON) tests/matrix.py .venv-matrix
 
+course: $(VENV)/.developing .venv-course/.installed
+	@$(BIN)/python -m course.check --nbgrader .venv-course/bin/nbgrader --out out/course
+
+.venv-course/.installed:
+	@echo "== installing nbgrader in .venv-course"
+	@$(PYTHON) -m venv .venv-course
+	@.venv-course/bin/python -m pip install -q nbgrader==0.9.6
+	@touch $@
+
 train: $(VENV)/.developing
 	for family in timesformer vivit videomae; do for seed in 0 1; do \
 		$(BIN)/python -m training.train --family $$family --seed $$seed || exit 1; \
@@ -127,7 +138,7 @@ train: $(VENV)/.developing
 	$(BIN)/python -m training.card
 
 clean:
-	rm -rf $(VENV) .venv-matrix js/node_modules staa_widgets/widget/static out dist .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-matrix .venv-course js/node_modules staa_widgets/widget/static out dist .pytest_cache .ruff_cache
 
 $(VENV)/.torch: constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; choose one with PYTHON=…")'

@@ -21,7 +21,7 @@ EXAMPLES = worked_examples(PAGE)
 RECIPE_TESTS = [example.path for example in EXAMPLES if example.is_test]
 BUILT = {"staa_widgets/widget/static/"}
 """Paths that are not in git."""
-TOP_FOLDERS = ("staa_widgets", "js", "tests", "docs", "notebooks", "benchmarks", "training", "binder")
+TOP_FOLDERS = ("staa_widgets", "js", "tests", "docs", "notebooks", "benchmarks", "training", "course", "binder")
 
 
 # --- the recipes ---
