@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 import traceback
@@ -241,6 +242,27 @@ def test_a_source_that_does_not_answer_is_an_error_without_the_password(scheme: 
     text = "".join(traceback.format_exception(caught.value))
     assert "127.0.0.1" in str(caught.value)
     assert PASSWORD not in text
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"), [("401 Unauthorized", "user and password"), ("404 Not Found", "path"), ("500 Error", "running")]
+)
+def test_the_hint_of_a_camera_that_refuses_says_what_to_check(status: str, hint: str):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(f"RTSP/1.0 {status}\r\nCSeq: 1\r\n\r\n".encode())
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        url = f"rtsp://{USER}:{PASSWORD}@127.0.0.1:{server.getsockname()[1]}/stream"
+        with pytest.raises(LiveSourceError) as caught:
+            open_source(url, 8).run(FakeSink())
+        thread.join()
+    assert hint in caught.value.hint
 
 
 def read_body(address: Address) -> bytes:

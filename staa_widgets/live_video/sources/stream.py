@@ -118,9 +118,7 @@ class StreamSource:
         except (OSError, FFmpegError, VideoError) as error:
             if isinstance(error, StaaError) and not isinstance(error, FFmpegError):
                 raise
-            raise LiveSourceError(
-                f"{self.name} cannot be read: {_reason(error)}.", "Check that it exists and is running."
-            ) from None
+            raise LiveSourceError(f"{self.name} cannot be read: {_reason(error)}.", _hint(error)) from None
 
     @contextmanager
     def _open(self) -> Iterator[tuple[InputContainer, VideoStream]]:
@@ -198,3 +196,14 @@ def _reason(error: BaseException) -> str:
     """Return the cause of a failure without the address, which the text of an error may hold."""
     text = getattr(error, "strerror", None) or type(error).__name__
     return str(text).lower() if "://" not in str(text) else type(error).__name__
+
+
+def _hint(error: BaseException) -> str:
+    """Return what to check after a failure."""
+    from av.error import HTTPForbiddenError, HTTPNotFoundError, HTTPUnauthorizedError
+
+    if isinstance(error, HTTPUnauthorizedError | HTTPForbiddenError):
+        return "Check user and password, which are written as rtsp://user:password@host."
+    if isinstance(error, HTTPNotFoundError):
+        return "Check the path of the address."
+    return "Check that it exists and is running."
