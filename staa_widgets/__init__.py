@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation as Explanation
     from staa_widgets.explanation.selection import Selection as Selection
     from staa_widgets.export.image import render_image as render_image
-    from staa_widgets.live_video.live import Live as Live
     from staa_widgets.live_video.live import live as live
+    from staa_widgets.live_video.live_explanation import Live as Live
     from staa_widgets.methods import METHODS as METHODS
     from staa_widgets.models import VideoModel as VideoModel
     from staa_widgets.models import load_model as load_model
@@ -44,7 +44,7 @@ _HOMES = {
     "Clip": "video.clip",
     "Comparison": "explanation.comparison",
     "Explanation": "explanation.explanation",
-    "Live": "live_video.live",
+    "Live": "live_video.live_explanation",
     "METHODS": "methods",
     "Outcome": "engine.many",
     "Player": "widget.player",

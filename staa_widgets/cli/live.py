@@ -11,7 +11,7 @@ from staa_widgets.cli.output import DONE, INTERRUPTED, print_warning, printable
 
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
-    from staa_widgets.live_video.live import Live
+    from staa_widgets.live_video.live_explanation import Live
     from staa_widgets.live_video.recorder import Recorder
     from staa_widgets.live_video.session import LiveStatus
 

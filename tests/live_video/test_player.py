@@ -16,7 +16,7 @@ from PIL import Image
 import staa_widgets as staa
 from staa_widgets.live_video import player as module
 from staa_widgets.live_video.in_flight import MAX_IN_FLIGHT, InFlight
-from staa_widgets.live_video.live import Live
+from staa_widgets.live_video.live_explanation import Live
 from staa_widgets.live_video.player import LivePlayer
 from staa_widgets.live_video.sources.page_camera import PageCamera
 from staa_widgets.models import VideoModel
