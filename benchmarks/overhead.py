@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ import torch
 from tqdm import tqdm
 from transformers import TimesformerConfig, VideoMAEConfig, VivitConfig, VJEPA2Config
 
-from staa_widgets import METHODS, load_model
+from staa_widgets import METHODS, action_clip, explain, load_model
 from staa_widgets.evaluation.bootstrap import Interval
 from staa_widgets.models import FAMILIES, VideoModel
 from staa_widgets.models.attention import query_sampling as queries
@@ -41,12 +42,14 @@ _VJEPA2: dict[str, Any] = {
 LONG = 45.0
 """Seconds for the rounds of a model if their number is not given; at least three rounds, at most 40."""
 EXPLAINED: dict[str, tuple[str, dict[str, Any]]] = {
-    "staa": ("staa", {}),
-    "staa, last": ("staa", {"layers": "last"}),
-    "staa_logit": ("staa_logit", {}),
-    "staa, exact": ("staa", {"exact": True}),
+    "staa": ("staa", {"profile": None}),
+    "staa, last": ("staa", {"profile": None, "layers": "last"}),
+    "staa_logit": ("staa_logit", {"profile": None}),
+    "staa, exact": ("staa", {"profile": None, "exact": True}),
 }
 EAGER = "eager, output_attentions"
+WHOLE = "whole explain"
+"""`explain` of a video file: reading, preview, pass, maps, and attention by head; nothing is cached."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,11 @@ def measure(
     if EAGER in what:
         runs[EAGER] = lambda: run_eagerly(model, pixels)
     runs["stock"]()
+    folder = tempfile.TemporaryDirectory()
+    if WHOLE in what:
+        path = action_clip(3).write_mp4(Path(folder.name) / "clip.mp4")
+        runs[WHOLE] = lambda: explain(path, model, window="whole", cache=False, progress=False)
+        print(f"{case.title}: the first explain took {time_run(runs[WHOLE]):.3f} s, with the time profile of the model")
     seconds: dict[str, list[float]] = {label: [] for label in runs}
     orders = np.random.default_rng(0)
     # Objects that live to the end are excluded from the collection before each pass.
@@ -181,6 +189,7 @@ def measure(
             break
         for label in orders.permutation(list(runs)).tolist():
             seconds[label].append(time_run(runs[label], clock))
+    folder.cleanup()
     times = {label: np.array(values) for label, values in seconds.items()}
     return [
         {
@@ -236,7 +245,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="+", choices=CASES, default=DEFAULT_CASES)
     parser.add_argument("--rounds", type=int, help="of each model; by default what fits into 45 seconds")
-    parser.add_argument("--what", nargs="+", choices=[*EXPLAINED, EAGER], help="beside stock; default: the model's own")
+    parser.add_argument(
+        "--what", nargs="+", choices=[*EXPLAINED, EAGER, WHOLE], help="beside stock; default: the model's own"
+    )
     parser.add_argument("--cpu", action="store_true", help="count the processor's seconds: the machine is not idle")
     parser.add_argument("--profile", action="store_true", help="tell where the time of staa goes instead")
     parser.add_argument("--json", type=Path, default=Path("out/overhead.json"))
