@@ -67,6 +67,23 @@ def compute_heat(explanation: Explanation, style: HeatStyle = DEFAULT_STYLE) -> 
     return _normalize_heat(smooth(_attention_values(e, style), style.smooth), 1.0, signed=False)
 
 
+def map_name(e: Explanation, style: HeatStyle) -> str:
+    """Return the name of the method, and of its mask, or of the layer and head that are drawn."""
+    part = describe_map(e, style)
+    return ", ".join(filter(None, (e.method if style.layer < 0 else "", part)))
+
+
+def describe_map(e: Explanation, style: HeatStyle) -> str:
+    """Return the name of the mask, or of the layer and head, that is drawn; an empty string for the maps."""
+    if style.layer < 0 and style.mask >= 0 and e.masks is not None:
+        return f"mask of {e.masks.areas[style.mask]:.0%} of the clip"
+    if style.layer < 0:
+        return ""
+    return f"attention of layer {style.layer + 1}, " + (
+        f"head {style.head + 1}" if style.head >= 0 else "mean of heads"
+    )
+
+
 def _attention_values(e: Explanation, style: HeatStyle) -> NDArray[np.float32]:
     counts = count_choices(e)
     for name in ("layer", "head"):

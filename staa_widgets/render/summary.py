@@ -12,6 +12,7 @@ from staa_widgets.explanation.peak import describe_position, describe_total
 from staa_widgets.records.problem import format_score
 from staa_widgets.render.canvas import Canvas, TimeAxis, describe_scale, draw_bars, draw_colorbar, draw_time_axis
 from staa_widgets.render.compositor import Compositor, display_frames, display_index, frame_image
+from staa_widgets.render.heat import describe_map, map_name
 from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle
 from staa_widgets.render.theme import HIGHLIGHT_COLOR, MUTED_COLOR, TEXT_COLOR
 
@@ -70,23 +71,6 @@ def headline(e: Explanation) -> str:
 def describe_source(e: Explanation, style: HeatStyle = DEFAULT_STYLE) -> str:
     """Return the names of clip, method or layer, and model."""
     return " · ".join(filter(None, (e.clip_name, map_name(e, style), e.model_id)))
-
-
-def map_name(e: Explanation, style: HeatStyle) -> str:
-    """Return the name of the method, and of its mask, or of the layer and head that are drawn."""
-    part = describe_map(e, style)
-    return ", ".join(filter(None, (e.method if style.layer < 0 else "", part)))
-
-
-def describe_map(e: Explanation, style: HeatStyle) -> str:
-    """Return the name of the mask, or of the layer and head, that is drawn; an empty string for the maps."""
-    if style.layer < 0 and style.mask >= 0 and e.masks is not None:
-        return f"mask of {e.masks.areas[style.mask]:.0%} of the clip"
-    if style.layer < 0:
-        return ""
-    return f"attention of layer {style.layer + 1}, " + (
-        f"head {style.head + 1}" if style.head >= 0 else "mean of heads"
-    )
 
 
 def with_heat_maps(compositor: Compositor) -> Explanation:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from staa_widgets import Comparison, Explanation
+from staa_widgets import Comparison, Explanation, open_clip
 from staa_widgets.errors import ExportError
 from staa_widgets.export.table import to_csv
 from staa_widgets.render.heat import compute_heat
@@ -25,7 +25,8 @@ def read_columns(path: Path) -> dict[str, list[str]]:
 def test_each_slice_has_a_row(tmp_path: Path):
     e = barcode_explanation()
     table = read_columns(e.to_csv(tmp_path / "e.csv"))
-    assert list(table) == ["slice", "start_s", "end_s", "share", "signed_share", "frames_seen"]
+    assert list(table) == ["method", "slice", "start_s", "end_s", "share", "signed_share", "frames_seen"]
+    assert table["method"] == [e.method] * 6
     assert table["slice"] == ["1", "2", "3", "4", "5", "6"]
     np.testing.assert_allclose(np.array([table["start_s"], table["end_s"]], float).T, e.spans, atol=1e-6)
     np.testing.assert_allclose(np.array(table["share"], float), e.temporal, atol=1e-6)
@@ -53,7 +54,7 @@ def test_explanations_follow_each_other_by_name(tmp_path: Path):
         make_comparison(one, other).to_csv(tmp_path / "2.csv"),
     ):
         table = read_columns(path)
-        assert list(table) == ["name", "slice", "start_s", "end_s", "share", "signed_share", "frames_seen"]
+        assert list(table) == ["name", "method", "slice", "start_s", "end_s", "share", "signed_share", "frames_seen"]
         assert table["name"] == ["a"] * 6 + ['odd, "b"'] * 6
         assert table["slice"] == [*"123456"] * 2
         assert table["signed_share"][6:] == [""] * 6
@@ -62,6 +63,25 @@ def test_explanations_follow_each_other_by_name(tmp_path: Path):
             "share": [one.temporal, other.temporal],
         }.items():
             np.testing.assert_allclose(np.array(table[name], float), np.concatenate(columns), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [("gaze", "own maps: gaze"), ("", "own maps"), ('=1, "b"', 'own maps: =1, "b"'), ("Blick ü", "own maps: Blick ü")],
+)
+def test_maps_of_another_tool_are_named_in_every_row(name: str, column: str, tmp_path: Path):
+    clip = open_clip(np.zeros((8, 24, 32, 3), np.uint8), fps=4)
+    e = Explanation.from_arrays(clip, np.ones((4, 3, 4)), name=name)
+    assert read_columns(e.to_csv(tmp_path / "e.csv"))["method"] == [column] * 4
+    compared = read_columns(Comparison({"mine": e}).to_csv(tmp_path / "c.csv"))
+    assert compared["name"] == ["mine"] * 4
+    assert compared["method"] == [column] * 4
+
+
+def test_the_attention_of_a_layer_is_not_named_as_the_method(tmp_path: Path):
+    e = barcode_explanation()
+    table = read_columns(e.to_csv(tmp_path / "e.csv", HeatStyle(layer=1, head=0)))
+    assert set(table["method"]) == {"attention of layer 2, head 1"}
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1"])

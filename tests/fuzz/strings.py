@@ -113,7 +113,7 @@ def check_table(case: Case, e: staa.Explanation) -> str:
     text = csv_text(comparison)
     text.encode()
     rows = [*csv.reader(io.StringIO(text, newline=""))]
-    assert {len(row) for row in rows} == {7}, "rows of different lengths"
+    assert {len(row) for row in rows} == {8}, "rows of different lengths"
     assert len(rows) == 1 + len(e.maps) * len(comparison), f"{len(rows)} rows"
     formulas = [row[0] for row in rows if _FORMULA.match(row[0])]
     assert not formulas, f"{formulas} are formulas"

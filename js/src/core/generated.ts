@@ -38,7 +38,7 @@ export const PATCH_METHOD = "patch_attention";
 export const DIVERGING = "diverging";
 
 /** Columns of the exported table. */
-export const CSV_COLUMNS = ["slice", "start_s", "end_s", "share", "signed_share", "frames_seen"] as const;
+export const CSV_COLUMNS = ["method", "slice", "start_s", "end_s", "share", "signed_share", "frames_seen"] as const;
 
 /** Number of levels that map values are rounded to. */
 export const LEVELS = 1024;

@@ -1,6 +1,7 @@
 // Export as a table: the attribution of each slice as CSV.
 
 import { CSV_COLUMNS } from "../core/generated.js";
+import type { Pane } from "../session/pane.js";
 import type { Session } from "../session/session.js";
 
 /**
@@ -10,22 +11,36 @@ import type { Session } from "../session/session.js";
 export function tableAsCsv(session: Session): string {
   const { all: panes } = session.panes;
   const { names } = session.view;
-  const name = (text: string) => (panes.length > 1 ? `${text},` : "");
-  const rows = panes.flatMap(({ layout: { spans, sampled_frames }, heat }, i) => {
+  const several = panes.length > 1;
+  const rows = panes.flatMap((pane, i) => {
+    const { layout, heat } = pane;
     const { temporal, temporalSigned, signed } = heat.peek();
-    const quoted = name(`"${asTextCell(names.peek()[i]).replaceAll('"', '""')}"`);
-    return spans.map((span, s) => {
+    const titles = [...(several ? [names.peek()[i]] : []), mapName(session, pane)].map(quote);
+    return layout.spans.map((span, s) => {
       const numbers = [...span, temporal[s]].map((number) => number.toFixed(6));
       return [
-        quoted + (s + 1),
+        ...titles,
+        s + 1,
         ...numbers,
         signed ? temporalSigned[s].toFixed(6) : "",
-        sampled_frames[s].join(" "),
+        layout.sampled_frames[s].join(" "),
       ].join();
     });
   });
-  return [name("name") + CSV_COLUMNS.join(), ...rows, ""].join("\r\n");
+  return [[...(several ? ["name"] : []), ...CSV_COLUMNS].join(), ...rows, ""].join("\r\n");
 }
 
-/** A text for a cell, with an apostrophe before what a spreadsheet would take for a formula. */
-const asTextCell = (text: string) => (/^\s*[=+\-@＝＋－＠]/.test(text) ? `'${text}` : text);
+/** The method, and the mask if one is shown, or the layer and head whose attention is shown; as `map_name` in Python. */
+function mapName({ state }: Session, pane: Pane): string {
+  const { method, attention, masks } = pane.meta.peek();
+  const [layers, heads] = attention ?? [0, 0];
+  const [layer, head] = [state.layer.peek(), state.head.peek()];
+  if (layer >= 0 && layer < layers) {
+    return `attention of layer ${layer + 1}, ${head >= 0 && head < heads ? `head ${head + 1}` : "mean of heads"}`;
+  }
+  const area = masks?.areas[state.mask.peek()];
+  return area === undefined ? method : `${method}, mask of ${(100 * area).toFixed(0)}% of the clip`;
+}
+
+/** A text as a quoted cell, with an apostrophe before what a spreadsheet would take for a formula. */
+const quote = (text: string) => `"${(/^\s*[=+\-@＝＋－＠]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;

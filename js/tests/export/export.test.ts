@@ -26,11 +26,11 @@ const rows = (text: string) => text.split("\r\n").map((line) => line.split(","))
 it("writes one row for each slice", () => {
   const session = open();
   const lines = tableAsCsv(session).split("\r\n");
-  expect(lines[0]).toBe("slice,start_s,end_s,share,signed_share,frames_seen");
+  expect(lines[0]).toBe("method,slice,start_s,end_s,share,signed_share,frames_seen");
   expect(lines).toHaveLength(4);
   expect(lines[3]).toBe("");
-  const [slice, start, end, share, , frames] = lines[2].split(",");
-  expect([slice, start, end, frames]).toEqual(["2", "3.000000", "4.000000", "103"]);
+  const [method, slice, start, end, share, , frames] = lines[2].split(",");
+  expect([method, slice, start, end, frames]).toEqual(['"staa"', "2", "3.000000", "4.000000", "103"]);
   expect(Number(share)).toBeCloseTo(session.view.heat.value.temporal[1], 6);
 });
 
@@ -38,18 +38,19 @@ it("writes the shown map: the selected layer and head", () => {
   const session = open();
   const joint = tableAsCsv(session);
   session.state.layer.value = 1;
-  expect(rows(tableAsCsv(session))[1][4]).toBe("");
-  expect(rows(tableAsCsv(session))[1][3]).not.toBe(rows(joint)[1][3]);
+  expect(rows(tableAsCsv(session))[1].slice(0, 2).join()).toBe('"attention of layer 2, mean of heads"');
+  expect(rows(tableAsCsv(session))[1].at(-2)).toBe("");
+  expect(rows(tableAsCsv(session))[1].at(-3)).not.toBe(rows(joint)[1].at(-3));
 });
 
 it("writes the panes one after the other, each row with its name", () => {
   const lines = tableAsCsv(open((one) => [one, other(one)])).split("\r\n");
-  expect(lines[0]).toBe("name,slice,start_s,end_s,share,signed_share,frames_seen");
+  expect(lines[0]).toBe("name,method,slice,start_s,end_s,share,signed_share,frames_seen");
   expect(lines.slice(1).map((line) => line.replace(/,4\.0.*/, ""))).toEqual([
-    expect.stringMatching(/^"staa",1,/),
-    '"staa",2,3.000000',
-    expect.stringMatching(/^"a ""b"",c",1,/),
-    '"a ""b"",c",2,3.000000',
+    expect.stringMatching(/^"staa","staa",1,/),
+    '"staa","staa",2,3.000000',
+    expect.stringMatching(/^"a ""b"",c","a ""b"",c",1,/),
+    '"a ""b"",c","a ""b"",c",2,3.000000',
     "",
   ]);
 });
