@@ -34,6 +34,18 @@ def test_a_live_sentence_stands_under_the_title(open_player: Callable[..., PageK
     expect(page.get_by_role("img", name="The parts of the player, numbered")).to_be_visible()
 
 
+def test_a_regression_has_a_value_and_no_class(open_page: Open) -> None:
+    page = open_page(
+        barcode_explanation(
+            method="integrated_gradients", params={}, labels=("speed",), logits=np.array([2.5]), target=0,
+            problem_type="regression",
+        )
+    )  # fmt: skip
+    expect(page.locator(".staa-description")).to_contain_text("value speed")
+    expect(page.locator(".staa-method")).to_contain_text("Map for the value speed")
+    expect(page.get_by_text("class speed")).to_have_count(0)
+
+
 def test_three_controls_are_open_and_reset_sets_the_defaults(open_page: Open) -> None:
     page = open_page(barcode_explanation())
     names = page.locator(".staa-style .staa-name:visible").all_inner_texts()

@@ -19,14 +19,15 @@ export function header(session: Session, playerActions: PlayerActions): HTMLElem
   const summary = h("p", { class: "staa-summary", "aria-live": "polite" });
   const description = h("p", { class: "staa-quiet staa-description" });
   watch(until, () => {
-    const { target, method_title: method, model, own_maps: own } = meta.value;
+    const { target, values, method_title: method, model, own_maps: own } = meta.value;
+    const kind = values ? "value" : "class";
     const patchText = describePatch(meta.value);
     const name = readable(targetName(meta.value));
     const subject = h("b", {}, patchText || (own ? method : name));
     // The class of another tool's maps is told only if it is not their name.
-    const facts = [own ? !method.endsWith(name) && `class ${name}` : !patchText && `method ${method}`, model];
+    const facts = [own ? !method.endsWith(name) && `${kind} ${name}` : !patchText && `method ${method}`, model];
     description.replaceChildren(
-      patchText || own || target < 0 ? "" : "class ",
+      patchText || own || target < 0 ? "" : `${kind} `,
       subject,
       ...facts.filter(Boolean).map((fact) => ` · ${fact}`),
     );

@@ -31,7 +31,7 @@ export function methodMenu(session: Session): HTMLElement {
   const scope = h("p");
   const description = h("p", { class: "staa-quiet" });
   watch(until, () => {
-    const { class_specific, target, method: shownMethod, method_title, methods, own_maps: own } = meta.value;
+    const { class_specific, target, values, method: shownMethod, method_title, methods, own_maps: own } = meta.value;
     const entry = methods.find((method) => method.name === shownMethod);
     fillOptions(select, [...(entry ? [] : [[shownMethod, method_title] as const]), ...methodOptions(methods)]);
     select.value = session.view.activeRequest?.method ?? shownMethod;
@@ -43,7 +43,7 @@ export function methodMenu(session: Session): HTMLElement {
     else if (own) scope.textContent = "Maps of another tool, shown as they were given";
     else if (class_specific)
       scope.replaceChildren(
-        target < 0 ? "Map for " : "Map for the class ",
+        target < 0 ? "Map for " : `Map for the ${values ? "value" : "class"} `,
         h("b", {}, readable(targetName(meta.value))),
       );
     else scope.textContent = "The same map for every class";
