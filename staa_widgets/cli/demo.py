@@ -40,12 +40,8 @@ def _describe_score(explanation: Explanation) -> str:
     assert ground_truth is not None
     assert truth is not None
     start, end = ground_truth.spans(explanation.times, explanation.end)[0]
-    correct = explanation.labels[int(explanation.logits.argmax())] == ground_truth.label
     scores = score_ground_truth(explanation.maps, truth)
-    hit = scores["pointing"] == 1
     return (
-        f"{ground_truth.label!r}, {'predicted correctly' if correct else 'not predicted'}; the limbs move from "
-        f"{start:.2f} to {end:.2f} s; the strongest point {'lies' if hit else 'does not lie'} on them, and they get "
-        f"{scores['mass']:.0%} of the attribution (at equal entropy {scores['mass_equal_entropy']:.0%}; chance: "
-        f"{truth.where.mean():.0%})"
+        f"{ground_truth.label!r}; the limbs move from {start:.2f} to {end:.2f} s and get {scores['mass']:.0%} of the "
+        f"attribution (at equal entropy {scores['mass_equal_entropy']:.0%}; chance: {truth.where.mean():.0%})"
     )

@@ -26,29 +26,21 @@ _PACKAGE = str(Path(__file__).parents[1])
 
 
 def print_summary(explanation: Explanation, page: Path, *, brief: bool = False) -> None:
-    """Print the prediction, the peak and the file of an explanation, on one line if `brief`."""
+    """Print the sentence that states an explanation, and its file; on one line if `brief`."""
     from tqdm import tqdm
 
-    from staa_widgets.explanation.peak import describe_position, describe_total
-    from staa_widgets.records.problem import format_score
+    from staa_widgets.explanation.sentence import summarize
 
-    (label, score), peak = explanation.predictions(1)[0], explanation.peak
-    target_text = "" if label == explanation.target_name else f" for {explanation.target_name!r}"
-    total = describe_total(signed=explanation.temporal_signed is not None)
-    share = f"{explanation.temporal[peak.slice]:.0%} of the {total}"
-    score_text = format_score(score, explanation.problem_type, digits=1)
-    prediction_text = f"{explanation.clip_name}: {label!r}, {score_text}, by {explanation.model_id}"
-    peak_text = f"peak{target_text}: {peak.start:.2f} to {peak.end:.2f} s"
-    kind, position = find_format(page).label, describe_position(peak, explanation.frame_size)
+    e, kind, sentence = explanation, find_format(page).label, summarize(explanation)
     lines = [
-        prediction_text,
-        f"  {peak_text} ({share}), strongest at the {position}",
-        f"  seen: {explanation.provenance['sampling']['recipe']}",
+        f"{e.clip_name}, {e.method} of {e.model_id}",
+        f"  {sentence}",
+        f"  seen: {e.provenance['sampling']['recipe']}",
         f"  {kind}: {page}",
     ]
-    if (variation := explanation.variation_over_time) is not None:
+    if (variation := e.variation_over_time) is not None:
         lines.insert(2, f"  {variation:.0%} of the attribution lies at other times than on a still film")
-    for line in [f"{prediction_text}, {peak_text}, {kind}: {page}"] if brief else lines:
+    for line in [f"{e.clip_name}: {sentence} {kind}: {page}"] if brief else lines:
         tqdm.write(printable(line), file=sys.stdout)  # Not `print`, which would break a progress bar.
     sys.stdout.flush()
 

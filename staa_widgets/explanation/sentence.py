@@ -12,6 +12,7 @@ from staa_widgets.explanation.peak import describe_position, describe_total
 from staa_widgets.methods import METHODS
 from staa_widgets.methods.registry import method_title
 from staa_widgets.records.problem import format_score
+from staa_widgets.utils.text import readable_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,13 +26,17 @@ CLOSE_TO_EVEN = 1.5
 """Ratio of the strongest slice to an equal share up to which the sentence names the equal share."""
 
 
-def summarize(explanation: Explanation) -> str:
+def summarize(explanation: Explanation, map_name: str = "") -> str:
     """Return one sentence: what the model says, when and where it looked most, and whether that is on the action.
+
+    The player, pages, images and the command line all show this sentence.
 
     Parameters
     ----------
     explanation
         The explanation. The action is known if it has ground truth.
+    map_name
+        Name of its maps if they are not those of its method, such as ``"attention of layer 2, head 1"``.
 
     Returns
     -------
@@ -40,8 +45,9 @@ def summarize(explanation: Explanation) -> str:
         top left, on the action."``
     """
     e = explanation
-    parts = [part for part in (_describe_prediction(e), _describe_peak(e)) if part]
-    sentence = " and ".join(parts) if _model_looked(e) else "; ".join(parts)
+    subject = f"the {map_name}" if map_name else _name_maps(e)
+    parts = [part for part in (_describe_prediction(e), _describe_peak(e, subject)) if part]
+    sentence = "; ".join(parts) if subject else " and ".join(parts)
     return f"{sentence[0].upper()}{sentence[1:]}{_describe_truth(e)}."
 
 
@@ -52,8 +58,8 @@ def _describe_prediction(e: Explanation) -> str:
         return ""
     truth = e.ground_truth
     is_mistaken = truth is not None and truth.label != label and e.problem_type != "regression"
-    mistake = f", though the clip shows {truth.label}," if truth is not None and is_mistaken else ""
-    return f"the model says {label} ({score_text}){mistake}"
+    mistake = f", though the clip shows {readable_name(truth.label)}," if truth is not None and is_mistaken else ""
+    return f"the model says {readable_name(label)} ({score_text}){mistake}"
 
 
 def _model_looked(e: Explanation) -> bool:
@@ -68,30 +74,32 @@ def _explains_prediction(e: Explanation) -> bool:
     return e.has_predictions and e.explained_target == int(e.logits.argmax())
 
 
-def _describe_peak(e: Explanation) -> str:
-    subject = "looked" if _model_looked(e) else f"{_name_maps(e)} is strongest"
+def _describe_peak(e: Explanation, subject: str) -> str:
+    """Return when and where the maps are strongest; without a subject, when and where the model looked most."""
     if _is_even(e.maps):
-        return "looked everywhere alike" if _model_looked(e) else f"{_name_maps(e)} is the same everywhere"
+        return f"{subject} is the same everywhere" if subject else "looked everywhere alike"
+    start = f"{subject} is strongest" if subject else "looked most"
     if e.has_predictions and not _explains_prediction(e):
-        subject += f" for {e.target_name}"
-    most = "most " if _model_looked(e) else ""
+        start += f" for {readable_name(e.target_name)}"
     position = _describe_place(e)
     if _is_even_over_time(e):
-        return f"{subject} {most}{position}, at all times alike"
+        return f"{start} {position}, at all times alike"
     total = describe_total(signed=e.temporal_signed is not None)
     strongest, even = e.temporal[e.peak.slice], 1 / len(e.maps)
     share = f"{strongest:.0%} of the {total}"
     if strongest < CLOSE_TO_EVEN * even:
         share += f"; an even share is {100 * even:.3g}%"
-    return f"{subject} {most}from {e.peak.start:.2f} to {e.peak.end:.2f} s ({share}), {position}"
+    return f"{start} from {e.peak.start:.2f} to {e.peak.end:.2f} s ({share}), {position}"
 
 
 def _name_maps(e: Explanation) -> str:
-    """Return the subject of a sentence about maps that are not the model's attention."""
+    """Return the subject of a sentence about the maps; an empty string if it is the model, which looked."""
+    if _model_looked(e):
+        return ""
     method = METHODS.get(e.method)
     if method is not None and method.exploratory:
         return "the attention of the selected patch"
-    title = method_title(e.method.removeprefix(f"{OWN_MAPS}: ") if is_own_maps(e.method) else e.method)
+    title = readable_name(method_title(e.method.removeprefix(f"{OWN_MAPS}: ") if is_own_maps(e.method) else e.method))
     return f"the control {title}" if method is not None and method.group == "control" else title
 
 

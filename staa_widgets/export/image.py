@@ -16,19 +16,22 @@ import numpy as np
 
 from staa_widgets.errors import ParameterError
 from staa_widgets.explanation.peak import describe_total
-from staa_widgets.render.canvas import Canvas
+from staa_widgets.render.canvas import Canvas, wrap_text
 from staa_widgets.render.compositor import Compositor, display_frames, display_index, frame_image, peak_frame
 from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle
 from staa_widgets.render.summary import (
     MARGIN,
+    SENTENCE_SIZE,
     SummaryLayout,
     alt_text,
+    describe_clip,
+    describe_heat,
     describe_source,
     draw_footer,
     draw_playhead,
-    headline,
+    sentence_height,
 )
-from staa_widgets.render.theme import MUTED_COLOR
+from staa_widgets.render.theme import MUTED_COLOR, TEXT_COLOR
 from staa_widgets.utils.files import export_bytes
 
 if TYPE_CHECKING:
@@ -179,16 +182,20 @@ def snapshot(explanation: Explanation, frame: int | None = None, style: HeatStyl
     slice_index = int(e.slice_of_frame[int(source_frame) - e.first_frame])
     share, total = compositor.heat.temporal[slice_index], describe_total(signed=compositor.heat.is_signed)
 
+    width = min(max(480.0, compositor.size[0]), 720.0)
+    lines = wrap_text(describe_heat(compositor), SENTENCE_SIZE, width)
+
     def draw(scale: float) -> Canvas:
-        width = min(max(480.0, compositor.size[0]), 720.0)
         image_height = min(width * compositor.size[1] / compositor.size[0], 720.0)
         image_width = image_height * compositor.size[0] / compositor.size[1]
-        canvas = Canvas(width + 2 * MARGIN, image_height + 238, scale)
-        canvas.text(MARGIN, 40, headline(e), 20, width=width)
+        top = 62 + sentence_height(lines)
+        canvas = Canvas(width + 2 * MARGIN, top + image_height + 176, scale)
+        canvas.text(MARGIN, 40, describe_clip(e), 20, width=width)
+        canvas.text_lines(MARGIN, 62, lines, SENTENCE_SIZE, TEXT_COLOR, width)
         source = f"frame {source_frame} · {time:.2f} s · {describe_source(e, style)}"
-        canvas.text(MARGIN, 62, source, 13, MUTED_COLOR, width=width)
-        canvas.paste_image(painted, MARGIN + (width - image_width) / 2, 78, image_width, image_height)
-        axis = draw_footer(canvas, compositor, MARGIN, MARGIN + width, image_height + 96, slice_index)
+        canvas.text(MARGIN, top, source, 13, MUTED_COLOR, width=width)
+        canvas.paste_image(painted, MARGIN + (width - image_width) / 2, top + 16, image_width, image_height)
+        axis = draw_footer(canvas, compositor, MARGIN, MARGIN + width, top + image_height + 34, slice_index)
         draw_playhead(canvas, axis, float(time))
         return canvas
 

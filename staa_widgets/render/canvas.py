@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
     from staa_widgets.render.compositor import Compositor
 
+LINE_SPACING = 1.4
+"""Distance of the lines of a text as a multiple of its size."""
+
+TICK_WIDTH = 48
+"""Least distance of the seconds under a chart in page pixels."""
+
 MAX_LINE = 500
 """Maximum characters of a line of text; no picture is wide enough for more."""
 
@@ -66,6 +72,11 @@ class Canvas:
         self._draw.text(position, line, color, font, anchor)
         return x + font.getlength(line) / self.scale
 
+    def text_lines(self, x: float, y: float, lines: Sequence[str], size: float, color: str, width: float) -> None:
+        """Write lines of text, as `wrap_text` returns them, one below the other; the first one's baseline is at `y`."""
+        for i, line in enumerate(lines):
+            self.text(x, y + i * LINE_SPACING * size, line, size, color, width=width)
+
     def rectangle(self, x0: float, y0: float, x1: float, y1: float, color: str) -> None:
         """Fill a rectangle, at least one pixel of the image wide and high."""
         left, top, right, bottom = (round(edge * self.scale) for edge in (x0, y0, x1, y1))
@@ -96,6 +107,26 @@ class Canvas:
         mask = Image.new("L", size, 0)
         ImageDraw.Draw(mask).rounded_rectangle((0, 0, size[0] - 1, size[1] - 1), 3 * self.scale, 255)
         self.image.paste(picture, (round(x * self.scale), round(y * self.scale)), mask)
+
+
+def wrap_text(text: str, size: float, width: float, most: int = 6) -> list[str]:
+    """Return a text in at most `most` lines of a width in page pixels; the last one may hold more than fits."""
+    words = single_line(text[:MAX_LINE]).split()
+    # Text at other scales is up to a few percent wider.
+    fits = [_text_width(word, size) for word in words]
+    space = _text_width("n n", size) - _text_width("nn", size)
+    lines, used = [[]], 0.0
+    for word, length in zip(words, fits, strict=True):
+        if lines[-1] and used + space + length > 0.97 * width and len(lines) < most:
+            lines.append([])
+        used = used + space + length if lines[-1] else length
+        lines[-1].append(word)
+    return [" ".join(line) for line in lines]
+
+
+def _text_width(text: str, size: float) -> float:
+    font, line = _choose_font(size, text)
+    return font.getlength(line)
 
 
 @cache
@@ -180,7 +211,7 @@ def draw_bars(
 
 def draw_time_axis(canvas: Canvas, axis: TimeAxis) -> None:
     """Draw ticks and their seconds under the bars."""
-    step = nice_step(axis.end - axis.start, 8)
+    step = nice_step(axis.end - axis.start, int(np.clip((axis.x1 - axis.x0) / TICK_WIDTH, 2, 8)))
     digits = 2 if step < 0.1 else 1 if step < 1 else 0
     for i in range(math.ceil(axis.start / step - 1e-9), math.floor(axis.end / step + 1e-9) + 1):
         x = axis.x(i * step)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staa_widgets.explanation.peak import describe_position, describe_total
-from staa_widgets.records.problem import format_score
-from staa_widgets.render.canvas import Canvas, TimeAxis, describe_scale, draw_bars, draw_colorbar, draw_time_axis
+from staa_widgets.explanation.peak import describe_total
+from staa_widgets.explanation.sentence import summarize
+from staa_widgets.render.canvas import (
+    LINE_SPACING,
+    Canvas,
+    TimeAxis,
+    describe_scale,
+    draw_bars,
+    draw_colorbar,
+    draw_time_axis,
+    wrap_text,
+)
 from staa_widgets.render.compositor import Compositor, display_frames, display_index, frame_image
 from staa_widgets.render.heat import describe_map, map_name
 from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle
@@ -29,6 +38,9 @@ MIN_IMAGE_WIDTH = 24
 
 SIGN_COLORS = "orange: for the class, blue: against it"
 """What the colors of the bars mean if maps have negative values."""
+
+SENTENCE_SIZE = 13
+"""Size of the sentence under the title in page pixels."""
 
 PLAYHEAD_COLOR = "#c01f2e"
 
@@ -58,19 +70,14 @@ def draw_playhead(canvas: Canvas, axis: TimeAxis, time: float) -> None:
     canvas.disc(axis.x(time), axis.top - 6, 3.5, PLAYHEAD_COLOR)
 
 
-def headline(e: Explanation) -> str:
-    """Return the predicted class and its probability or value, and the explained class if it differs."""
-    label, score = e.predictions(1)[0]
-    score_text = format_score(score, e.problem_type)
-    if not score_text:
-        return e.target_name
-    target = "" if label == e.target_name else f", explained: {e.target_name}"
-    return f"{label}, {score_text}{target}"
+def describe_clip(e: Explanation) -> str:
+    """Return the name of the clip, or a word for a clip without a name."""
+    return e.clip_name or "clip"
 
 
 def describe_source(e: Explanation, style: HeatStyle = DEFAULT_STYLE) -> str:
-    """Return the names of clip, method or layer, and model."""
-    return " · ".join(filter(None, (e.clip_name, map_name(e, style), e.model_id)))
+    """Return the names of the method, or of the layer and head, and of the model."""
+    return " · ".join(filter(None, (map_name(e, style), e.model_id)))
 
 
 def with_heat_maps(compositor: Compositor) -> Explanation:
@@ -81,26 +88,19 @@ def with_heat_maps(compositor: Compositor) -> Explanation:
     return replace(e, maps=compositor.heat.values, preview=None, attention=None)
 
 
-def describe_peak(compositor: Compositor) -> str:
-    """Return the time and position of the peak in words."""
-    e = with_heat_maps(compositor)
-    share, position = e.temporal[e.peak.slice], describe_position(e.peak, e.frame_size)
-    return f"peak: {e.peak.start:.2f}–{e.peak.end:.2f} s ({share:.0%}), {position}"
+def describe_heat(compositor: Compositor) -> str:
+    """Return the sentence of `summarize` about the maps that are drawn."""
+    return summarize(with_heat_maps(compositor), describe_map(compositor.explanation, compositor.style))
 
 
 def alt_text(compositors: Mapping[str, Compositor]) -> str:
-    """Return the alternative text of an image of explanations."""
-    sentences = []
+    """Return the alternative text of an image of explanations: for each, its clip, its method and its sentence."""
+    texts = []
     for name, compositor in compositors.items():
-        e, map_name = with_heat_maps(compositor), describe_map(compositor.explanation, compositor.style)
-        total = map_name or describe_total(signed=compositor.heat.is_signed)
-        share = f"{e.temporal[e.peak.slice]:.0%} of the {total}"
-        title = f"{name}: {headline(e)}" if name else headline(e)
-        sentences.append(
-            f"{title}; {e.clip_name or 'clip'}, {e.method}: {share} from {e.peak.start:.2f} to {e.peak.end:.2f} "
-            f"s, strongest at the {describe_position(e.peak, e.frame_size)}."
-        )
-    return " ".join(sentences)
+        e = compositor.explanation
+        title = f"{name}: " if name else ""
+        texts.append(f"{title}{describe_clip(e)}, {e.method}. {describe_heat(compositor)}")
+    return " ".join(texts)
 
 
 class SummaryLayout:
@@ -127,21 +127,25 @@ class SummaryLayout:
             name: strongest_slices(compositor.heat.temporal if mean is None else mean, self.count)
             for name, compositor in compositors.items()
         }
+        self.lines = {
+            name: wrap_text(describe_heat(compositor), SENTENCE_SIZE, width - 2 * MARGIN)
+            for name, compositor in compositors.items()
+        }
 
     def draw(self, scale: float) -> Canvas:
         """Draw the summary image with `scale` image pixels per page pixel."""
         several = len(self.compositors) > 1
         chart = 56 if several else 84
-        row = self.image_height + 40 + 30 + chart + (34 if several else 0)
-        canvas = Canvas(self.width, 84 + row * len(self.compositors) + 98, scale)
-        self._draw_title(canvas)
-        top = 84.0
+        row = self.image_height + 40 + 30 + chart
+        text = {name: sentence_height(lines) + (34 if several else 0) for name, lines in self.lines.items()}
+        canvas = Canvas(self.width, 84 + sum(text.values()) + row * len(self.compositors) + 98, scale)
+        top = self._draw_title(canvas)
         for name, compositor in self.compositors.items():
             if several:
-                self._draw_name(canvas, name, compositor, top)
-                top += 34
+                self._draw_name(canvas, name, top)
+                top += text[name]
             self._draw_row(canvas, compositor, self.slices[name], top, chart)
-            top += row - (34 if several else 0)
+            top += row
         first = next(iter(self.compositors.values()))
         draw_colorbar(canvas, self.left, top + 26, 240, first)
         if several and first.style.normalize == "clip":
@@ -154,29 +158,29 @@ class SummaryLayout:
         canvas.text(self.right, top + 36, text, 12, MUTED_COLOR, "rs", width=self.right - self.left - 260)
         return canvas
 
-    def _draw_title(self, canvas: Canvas) -> None:
+    def _draw_title(self, canvas: Canvas) -> float:
+        """Draw the names of clips, methods and models, and a single explanation's sentence; return their bottom."""
         explanations = [compositor.explanation for compositor in self.compositors.values()]
         room = self.width - 2 * MARGIN
-        headlines = dict.fromkeys(map(headline, explanations))
-        clip_names = dict.fromkeys(e.clip_name for e in explanations)
-        title = next(iter(headlines)) if len(headlines) == 1 else " / ".join(clip_names)
-        canvas.text(MARGIN, 42, title, 22, width=room)
+        canvas.text(MARGIN, 42, " / ".join(dict.fromkeys(map(describe_clip, explanations))), 22, width=room)
+        y = 66.0
         if len(explanations) == 1:
-            (e,) = explanations
-            (compositor,) = self.compositors.values()
-            canvas.text(self.width - MARGIN, 66, describe_peak(compositor), 13, TEXT_COLOR, "rs", width=room * 0.4)
-            canvas.text(MARGIN, 66, describe_source(e, self.style), 13, MUTED_COLOR, width=room * 0.58)
+            (lines,) = self.lines.values()
+            canvas.text_lines(MARGIN, y, lines, SENTENCE_SIZE, TEXT_COLOR, room)
+            y += sentence_height(lines)
+            source = describe_source(explanations[0], self.style)
         else:
-            sources = [(e.clip_name, e.method, e.model_id, describe_map(e, self.style)) for e in explanations]
+            sources = [(e.method, e.model_id, describe_map(e, self.style)) for e in explanations]
             common_names = [names[0] for names in zip(*sources, strict=True) if len(set(names)) == 1]
-            canvas.text(MARGIN, 66, " · ".join(filter(None, common_names)), 13, MUTED_COLOR, width=room)
+            source = " · ".join(filter(None, common_names))
+        canvas.text(MARGIN, y, source, 13, MUTED_COLOR, width=room)
+        return y + 18
 
-    def _draw_name(self, canvas: Canvas, name: str, compositor: Compositor, top: float) -> None:
-        e = compositor.explanation
+    def _draw_name(self, canvas: Canvas, name: str, top: float) -> None:
+        room = self.width - 2 * MARGIN
         canvas.rectangle(MARGIN, top - 2, self.width - MARGIN, top - 1, "#e4e7ec")
-        end = canvas.text(MARGIN, top + 22, name, 15, width=self.width * 0.5)
-        text = f"{headline(e)} · {describe_peak(compositor)}"
-        canvas.text(end + 14, top + 22, text, 13, MUTED_COLOR, width=self.width - MARGIN - end - 14)
+        canvas.text(MARGIN, top + 22, name, 15, width=room)
+        canvas.text_lines(MARGIN, top + 44, self.lines[name], SENTENCE_SIZE, TEXT_COLOR, room)
 
     def _draw_row(self, canvas: Canvas, compositor: Compositor, slices: list[int], top: float, chart: float) -> None:
         e, heat = compositor.explanation, compositor.heat
@@ -201,6 +205,11 @@ class SummaryLayout:
             canvas.line([(middle, bottom + 24), (x, axis.top)], "#aab1bd", 1)
         draw_bars(canvas, axis, e, heat.temporal, heat.temporal_signed, slices)
         draw_time_axis(canvas, axis)
+
+
+def sentence_height(lines: Sequence[str]) -> float:
+    """Return the height of a sentence in page pixels, from its first baseline to that of the text below it."""
+    return LINE_SPACING * SENTENCE_SIZE * (len(lines) - 1) + 22
 
 
 def strongest_slices(temporal: NDArray[np.float64], count: int) -> list[int]:

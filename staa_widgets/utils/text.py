@@ -79,6 +79,11 @@ def drop_direction_controls(text: str) -> str:
     return _DIRECTION_CONTROLS.sub("", text)
 
 
+def readable_name(text: str) -> str:
+    """Return a name as readers see it: with spaces in place of underscores between letters or digits."""
+    return re.sub(r"(?<=\w)_(?=\w)", " ", text)
+
+
 def single_line(text: str) -> str:
     """Return a text to draw in one line: a space for each break or control character, and no direction controls."""
     return _BREAKS_AND_CONTROLS.sub(" ", drop_direction_controls(text))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -62,9 +63,11 @@ def test_a_page_is_written_and_its_path_printed(
     assert page.read_text().startswith("<!doctype html>")
     first, second, *variation, seen, third = captured.out.splitlines()
     assert all(line.endswith("of the attribution lies at other times than on a still film") for line in variation)
-    assert first.startswith("clip.mp4: 'LABEL_")
-    assert "s (" in second
-    assert "of the attribution), strongest at the" in second
+    assert first == f"clip.mp4, staa of {Path(model).name}"
+    page_sentence = re.search(r'"summary": ?"([^"]*)"', page.read_text())
+    assert page_sentence is not None
+    assert second == f"  {page_sentence[1]}"
+    assert second.startswith("  The model says LABEL ")
     assert seen == "  seen: 4 frames over 4 s in a window; trained with 4 frames over whole clips of about 4 s"
     assert third == "  page: clip.staa.html"
     assert captured.err == ""
@@ -108,7 +111,7 @@ def test_several_videos_get_a_line_each_and_a_summary(
     for several in ("clips/*.mp4", "clips"):
         assert run_explain(several, model=model) == 0
         first, second, last = capsys.readouterr().out.splitlines()
-        assert first.startswith("a.mp4: 'LABEL_")
+        assert first.startswith("a.mp4: The model says LABEL ")
         assert first.endswith("page: a.staa.html")
         assert second.endswith("page: b.staa.html")
         assert last == "2 of 2 videos explained"
@@ -130,7 +133,7 @@ def test_pages_are_written_to_the_chosen_paths(video: str, model: str, working_f
         ("a.mp4", "movie", b"\0\0\0"),
         ("a.gif", "animation", b"GIF89a"),
         ("a.PNG", "image", b"\x89PNG"),
-        ("a.csv", "table", b"slice,"),
+        ("a.csv", "table", b"method,"),
     ],
 )
 def test_the_suffix_selects_the_format(
@@ -259,7 +262,7 @@ def test_a_terminal_without_unicode_is_no_failure(video: str, model: str, tmp_pa
     env = {**os.environ, "PYTHONPATH": ROOT, "PYTHONIOENCODING": "ascii"}
     run = subprocess.run(command, env=env, capture_output=True, text=True, encoding="ascii")
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout.startswith("F??e.mp4: ")
+    assert run.stdout.startswith("F??e.mp4, staa of ")
 
 
 def test_a_closed_pipe_gives_no_traceback():
@@ -302,7 +305,10 @@ def test_the_demo_explains_a_drawn_clip_and_compares_with_the_truth(
     assert main(["demo", "--out", "shown"]) == 0
     assert sorted(path.name for path in (working_folder / "shown").iterdir()) == ["demo.mp4", "demo.staa.html"]
     output = capsys.readouterr().out
-    assert f"ground truth: {action_clip(3, size=16).label!r}, predicted correctly" in output
+    label = action_clip(3, size=16).label
+    assert f"  The model says {label} (" in output
+    assert ", on the action.\n" in output
+    assert f"  ground truth: {label!r}; the limbs move from " in output
     assert "page: shown/demo.staa.html" in output.replace(os.sep, "/")
 
 

@@ -16,13 +16,13 @@ import staa_widgets as staa
 from staa_widgets.engine.assemble import window_weights
 from staa_widgets.engine.attribute import attribute
 from staa_widgets.errors import ParameterError, UnsupportedRequestError
+from staa_widgets.explanation.sentence import summarize
 from staa_widgets.export.code import explain_call
 from staa_widgets.methods import METHODS
 from staa_widgets.models import load_model
 from staa_widgets.models.capture import record
 from staa_widgets.records.record import Needs
 from staa_widgets.records.target import LogitFunction, resolve_target, target_name, target_slopes, target_values
-from staa_widgets.render.summary import headline
 from staa_widgets.widget.payload import pack
 from tests.helpers.method_inputs import make_inputs
 from tests.helpers.tiny import ATTENDING, PROCESSOR, random_pixels, tiny_classifier, tiny_video_model
@@ -203,7 +203,7 @@ def test_a_difference_is_named_in_all_that_shows_it(vivit: Any, tmp_path: Path) 
     weights = e.provenance["sampling"]["window_weights"]
     assert weights == pytest.approx(window_weights(e.window_logits, (0, 1)))
     assert "for 'wave − clap'" in repr(e)
-    assert headline(e).endswith("explained: wave − clap")
+    assert " for wave − clap " in summarize(e)
     meta = pack(e)[0]
     assert (meta["target"], meta["target_name"]) == (-1, "wave − clap")
     assert ["explained", "wave − clap"] in meta["run_details"]

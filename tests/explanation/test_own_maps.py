@@ -14,8 +14,9 @@ from staa_widgets.errors import ParameterError
 from staa_widgets.evaluation.metric import Case
 from staa_widgets.evaluation.metrics import METRICS
 from staa_widgets.explanation.ground_truth import explanation_ground_truth
+from staa_widgets.explanation.sentence import summarize
 from staa_widgets.export.code import explain_call
-from staa_widgets.render.summary import describe_source, headline
+from staa_widgets.render.summary import describe_clip, describe_source
 from staa_widgets.widget.payload import pack
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (8, 40, 60, 3), np.uint8)
@@ -36,7 +37,8 @@ def test_slices_divide_the_clip_evenly_and_maps_cover_the_frame() -> None:
     assert (e.peak.start, e.peak.end) == (1.0, 1.5)
     assert (e.method, e.model_id) == ("own maps: gaze", "")
     assert "'gaze', mostly at 1.00–1.50 s" in repr(e)
-    assert (headline(e), describe_source(e).split(" · ")[-1]) == ("gaze", "own maps: gaze")
+    assert (describe_clip(e), describe_source(e)) == (e.clip_name, "own maps: gaze")
+    assert summarize(e).startswith("Gaze is strongest from 1.00 to 1.50 s ")
 
 
 def test_tensors_lists_and_arrays_are_accepted() -> None:

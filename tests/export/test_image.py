@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,13 @@ from staa_widgets.render.canvas import (
     draw_bars,
     draw_colorbar,
     nice_step,
+    wrap_text,
 )
 from staa_widgets.render.colormaps import COLORMAPS
 from staa_widgets.render.compositor import Compositor, draw_frame
 from staa_widgets.render.style import HeatStyle
 from staa_widgets.render.summary import strongest_slices
+from staa_widgets.widget.payload import pack
 from tests.helpers.barcodes import FIRST, barcode_explanation
 
 E, SIGNED = barcode_explanation(), barcode_explanation(signed=True)
@@ -60,7 +63,7 @@ def test_an_image_carries_its_description(content: Any):
     assert image.text["Title"] == "bars.mp4"
     assert image.text["Software"] == "staa_widgets"
     assert image.text["Description"] == picture.alt
-    assert "jump, 81%" in picture.alt
+    assert "The model says jump (81%)" in picture.alt
     assert "staa" in image.text["Source"]
     assert image.width in (picture.width, 1.5 * picture.width, 2 * picture.width)
     ground = np.asarray(image.convert("RGB"))[[0, -1], [0, -1]]
@@ -74,7 +77,7 @@ def test_notebooks_get_image_and_alternative_text():
     assert bundle["text/plain"] == picture.alt
     assert metadata["image/png"] == {"width": 960, "height": picture.height, "alt": picture.alt}
     peak = E.peak
-    assert f"{E.temporal[peak.slice]:.0%} of the attribution from {peak.start:.2f} to {peak.end:.2f} s" in picture.alt
+    assert f"from {peak.start:.2f} to {peak.end:.2f} s ({E.temporal[peak.slice]:.0%} of the attribution)" in picture.alt
 
 
 def test_the_image_says_what_the_shares_of_signed_maps_are_shares_of(monkeypatch: pytest.MonkeyPatch):
@@ -86,7 +89,7 @@ def test_the_image_says_what_the_shares_of_signed_maps_are_shares_of(monkeypatch
         return original(canvas, x, y, text, *rest, **options)
 
     monkeypatch.setattr(Canvas, "text", note)
-    assert " of the sum of magnitudes from " in render_image(SIGNED).alt
+    assert "% of the sum of magnitudes" in render_image(SIGNED).alt
     assert "bars: share of the sum of magnitudes in each time slice; orange: for the class, blue: against it" in texts
     texts.clear()
     picture = snapshot(SIGNED, FIRST)
@@ -97,9 +100,47 @@ def test_the_image_says_what_the_shares_of_signed_maps_are_shares_of(monkeypatch
     assert not any("magnitudes" in text for text in texts)
 
 
+def test_the_image_shows_the_sentence_of_the_player(monkeypatch: pytest.MonkeyPatch):
+    texts: list[str] = []
+    original = Canvas.text
+
+    def note(canvas: Canvas, x: float, y: float, text: str, *rest: Any, **options: Any) -> float:
+        texts.append(text)
+        return original(canvas, x, y, text, *rest, **options)
+
+    monkeypatch.setattr(Canvas, "text", note)
+    other = barcode_explanation(method="occlusion", labels=("wave", "clap", "jump_up", "kick"))
+    assert "jump up" in pack(other)[0]["summary"]
+    for width in (320, 960):
+        for e in (E, SIGNED, other):
+            texts.clear()
+            render_image(e, width=width)
+            assert pack(e)[0]["summary"] in " ".join(texts)
+        texts.clear()
+        render_image(Comparison.of(E, other), width=width)
+        assert all(pack(e)[0]["summary"] in " ".join(texts) for e in (E, other))
+    texts.clear()
+    snapshot(E)
+    assert pack(E)[0]["summary"] in " ".join(texts)
+
+
+def test_text_is_broken_between_words_where_it_fills_the_width():
+    text = "The model says jump (81%) and looked most from 2.53 to 2.81 s, at the top left."
+    for width in (120, 200, 900):
+        lines = wrap_text(text, 14, width)
+        assert " ".join(lines) == text
+        for scale in (1, 1.5, 2):
+            canvas = Canvas(1000, 20, scale)
+            ends = [canvas.text(0, 15, line, 14) for line in lines]
+            assert max(ends) <= width
+            nexts = [canvas.text(0, 15, f"{line} {other.split()[0]}", 14) for line, other in pairwise(lines)]
+            assert all(end > 0.9 * width for end in nexts)
+    assert len(wrap_text("word " * 400, 14, 100, most=3)) == 3
+
+
 def test_each_description_begins_with_its_name():
     comparison = Comparison.of(E, barcode_explanation(method="saliency"))
-    assert render_image(comparison).alt.count("jump, 81%") == 2
+    assert render_image(comparison).alt.count("The model says jump (81%)") == 2
     assert render_image(comparison).alt.startswith("staa: ")
     assert " saliency: " in render_image(comparison).alt
 
@@ -117,7 +158,8 @@ def test_the_alternative_text_of_a_head_is_about_that_head():
     style = HeatStyle(layer=2, head=1)
     shares = E.attention[2, 1].astype(float).sum(axis=(1, 2)) if E.attention is not None else np.empty(0)
     s = int(shares.argmax())
-    text = f"{shares[s] / shares.sum():.0%} of the attention of layer 3, head 2 from {E.spans[s, 0]:.2f}"
+    text = f"; the attention of layer 3, head 2 is strongest from {E.spans[s, 0]:.2f} to {E.spans[s, 1]:.2f} s ("
+    text += f"{shares[s] / shares.sum():.0%} of the attribution"
     assert text in render_image(E, style).alt
     assert text in snapshot(E, 120, style).alt
 
@@ -125,8 +167,9 @@ def test_the_alternative_text_of_a_head_is_about_that_head():
 def test_a_snapshot_holds_the_frame_under_its_heat():
     for frame, style in ((FIRST + 5, HeatStyle()), (FIRST + 40, HeatStyle(gamma=0.5, colormap="viridis"))):
         picture = snapshot(E, frame, style)
-        assert mean_difference(picture, draw_frame(E, frame, style), 480, 28, 78) < 4
-        assert mean_difference(picture, draw_frame(E, frame - 3, style), 480, 28, 78) > 6
+        top = picture.height - 430  # The image has 270 pixels, and the chart below it 160.
+        assert mean_difference(picture, draw_frame(E, frame, style), 480, 28, top) < 4
+        assert mean_difference(picture, draw_frame(E, frame - 3, style), 480, 28, top) > 6
         assert picture.alt.startswith(f"Frame {frame} at {E.times[frame - FIRST]:.2f} s")
     assert snapshot(E).alt.startswith(f"Frame {E.sampled_frames[E.temporal.argmax(), 1]} ")
     with pytest.raises(ParameterError, match="from 100 to 147"):

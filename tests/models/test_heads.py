@@ -15,11 +15,11 @@ from staa_widgets.engine.assemble import window_weights
 from staa_widgets.engine.attribute import attribute
 from staa_widgets.errors import ModelLoadError, ParameterError, UnsupportedModelError
 from staa_widgets.errors import UnsupportedRequestError as Unsupported
+from staa_widgets.explanation.sentence import summarize
 from staa_widgets.figures.temporal import _prediction_text
 from staa_widgets.models import load_model
 from staa_widgets.models.capture import open_classifier
 from staa_widgets.records.problem import class_probabilities
-from staa_widgets.render.summary import headline
 from staa_widgets.widget.payload import pack
 from tests.helpers.tiny import ATTENDING, PROCESSOR, random_pixels, tiny_classifier
 from tests.helpers.wrapped_model import video, wrap
@@ -78,7 +78,7 @@ def test_a_regression_shows_its_value() -> None:
     value = float(e.logits[0])
     assert e.predictions() == [("speed", value)]
     assert f"'speed' {value:.4g}" in repr(e)
-    assert headline(e) == f"speed, {value:.4g}"
+    assert summarize(e).startswith(f"The model says speed ({value:.4g})")
     assert _prediction_text(e) == f"speed {value:.4g}"
     meta = pack(e)[0]
     np.testing.assert_allclose(meta["values"], [value])

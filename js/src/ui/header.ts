@@ -34,7 +34,7 @@ export function header(session: Session, playerActions: PlayerActions): HTMLElem
     description.title = description.textContent!;
   });
   // An equal sentence is not set again, because screen readers would read it again.
-  const sentence = computed(() => readable(meta.value.summary));
+  const sentence = computed(() => meta.value.summary);
   watch(until, () => {
     summary.textContent = sentence.value;
   });
