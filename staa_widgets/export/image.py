@@ -18,8 +18,10 @@ from staa_widgets.errors import ParameterError
 from staa_widgets.explanation.peak import describe_total
 from staa_widgets.render.canvas import Canvas, wrap_text
 from staa_widgets.render.compositor import Compositor, display_frames, display_index, frame_image, peak_frame
+from staa_widgets.render.ground_truth import draw_outline_on_canvas, outline_lines, visible_ground_truth
 from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle
 from staa_widgets.render.summary import (
+    LEGEND_ROW,
     MARGIN,
     SENTENCE_SIZE,
     SummaryLayout,
@@ -29,6 +31,7 @@ from staa_widgets.render.summary import (
     describe_source,
     draw_footer,
     draw_playhead,
+    legend_lines,
     sentence_height,
 )
 from staa_widgets.render.theme import MUTED_COLOR, TEXT_COLOR
@@ -183,18 +186,24 @@ def snapshot(explanation: Explanation, frame: int | None = None, style: HeatStyl
     share, total = compositor.heat.temporal[slice_index], describe_total(signed=compositor.heat.is_signed)
 
     width = min(max(480.0, compositor.size[0]), 720.0)
-    lines = wrap_text(describe_heat(compositor), SENTENCE_SIZE, width)
+    sentence = wrap_text(describe_heat(compositor), SENTENCE_SIZE, width)
+    truth = visible_ground_truth(e, style)
+    lines = [] if truth is None else outline_lines(e, truth, int(source_frame))
 
     def draw(scale: float) -> Canvas:
         image_height = min(width * compositor.size[1] / compositor.size[0], 720.0)
         image_width = image_height * compositor.size[0] / compositor.size[1]
-        top = 62 + sentence_height(lines)
-        canvas = Canvas(width + 2 * MARGIN, top + image_height + 176, scale)
+        top = 62 + sentence_height(sentence)
+        canvas = Canvas(
+            width + 2 * MARGIN, top + image_height + 176 + LEGEND_ROW * len(legend_lines(compositor)), scale
+        )
         canvas.text(MARGIN, 40, describe_clip(e), 20, width=width)
-        canvas.text_lines(MARGIN, 62, lines, SENTENCE_SIZE, TEXT_COLOR, width)
+        canvas.text_lines(MARGIN, 62, sentence, SENTENCE_SIZE, TEXT_COLOR, width)
         source = f"frame {source_frame} · {time:.2f} s · {describe_source(e, style)}"
         canvas.text(MARGIN, top, source, 13, MUTED_COLOR, width=width)
-        canvas.paste_image(painted, MARGIN + (width - image_width) / 2, top + 16, image_width, image_height)
+        place = (MARGIN + (width - image_width) / 2, top + 16, image_width, image_height)
+        canvas.paste_image(painted, *place)
+        draw_outline_on_canvas(canvas, lines, place)
         axis = draw_footer(canvas, compositor, MARGIN, MARGIN + width, top + image_height + 34, slice_index)
         draw_playhead(canvas, axis, float(time))
         return canvas

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,9 @@ import numpy as np
 from staa_widgets.errors import ParameterError
 from staa_widgets.render.canvas import Canvas, TimeAxis
 from staa_widgets.render.compositor import Compositor, display_frames, display_size, frame_image
+from staa_widgets.render.ground_truth import draw_outline, outline_lines, visible_ground_truth
 from staa_widgets.render.style import HeatStyle
-from staa_widgets.render.summary import draw_footer, draw_playhead
+from staa_widgets.render.summary import LEGEND_ROW, draw_footer, draw_playhead, legend_lines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +29,10 @@ MIN_CHART_WIDTH = 84
 """Width of the images in pixels below which no chart is drawn: its text would not fit."""
 
 FOOTER_HEIGHT = 146
-"""Height of the chart in page pixels."""
+"""Height of the chart and the colorbar in page pixels."""
+
+MIN_FOOTER_SCALE = 1.4
+"""Least image pixels a page pixel at which charts are drawn before they are made smaller, so that text is legible."""
 
 
 class RenderedFrames:
@@ -97,6 +102,7 @@ class RenderedFrames:
         self._scale = (
             float(np.clip(self.image_size[0] / 640, 0.7, 3)) if chart and self.image_size[0] >= MIN_CHART_WIDTH else 0.0
         )
+        self._footer_height = FOOTER_HEIGHT + LEGEND_ROW * len(legend_lines(self.compositor))
         self._footer: tuple[int, Canvas, TimeAxis] | None = None
 
     def __len__(self) -> int:
@@ -106,7 +112,7 @@ class RenderedFrames:
     def size(self) -> tuple[int, int]:
         """``(width, height)`` of each image, with the chart."""
         width, height = self.image_size
-        return width, height + round(FOOTER_HEIGHT * self._scale)
+        return width, height + (round(self._footer_height * self._scale) if self._scale else 0)
 
     def select(self, indices: NDArray[np.int64]) -> None:
         """Keep only the frames at these indices; each frame is then shown until the next one."""
@@ -126,6 +132,9 @@ class RenderedFrames:
     def _render(self, i: int, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         frame, time = int(self.frames[i]), float(self.times[i])
         painted = self.compositor.paint(_resize(pixels, self.image_size), time)
+        if (truth := visible_ground_truth(self.explanation, self.compositor.style)) is not None:
+            unit = float(np.clip(max(self.image_size) / 640, 0.7, 3))
+            draw_outline(painted, outline_lines(self.explanation, truth, frame), unit)
         return np.concatenate([painted, self._render_footer(frame, time)]) if self._scale else painted
 
     def _read_pixels(self) -> Iterator[NDArray[np.uint8]]:
@@ -144,14 +153,15 @@ class RenderedFrames:
         width = self.image_size[0] / self._scale
         # Frames come in order, so only the footer of the current slice can be needed again.
         if self._footer is None or self._footer[0] != s:
-            canvas = Canvas(width, FOOTER_HEIGHT, self._scale)
+            factor = math.ceil(MIN_FOOTER_SCALE / self._scale)
+            canvas = Canvas(width, self._footer_height, self._scale * factor)
             self._footer = s, canvas, draw_footer(canvas, self.compositor, 4, width - 4, 16, s)
         _, canvas, axis = self._footer
         image = canvas.copy()
         draw_playhead(image, axis, time)
         image.text(axis.x1, 112, f"{time:.2f} s", 15, anchor="rs")
         image.text(axis.x1, 128, f"frame {frame}", 12, "#5c6370", "rs")
-        return np.asarray(image.image)
+        return _resize(np.asarray(image.image), (self.image_size[0], self.size[1] - self.image_size[1]), smooth=False)
 
 
 def _open_source(e: Explanation, video: Any) -> Clip:
@@ -171,9 +181,11 @@ def _median_gap(times: NDArray[np.float64]) -> float:
     return gap if gap > 0 else 0.04
 
 
-def _resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def _resize(pixels: NDArray[np.uint8], size: tuple[int, int], *, smooth: bool = True) -> NDArray[np.uint8]:
     if pixels.shape[1::-1] == size:
         return pixels
     from PIL import Image
 
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+    return np.asarray(
+        Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS if smooth else Image.Resampling.BOX)
+    )

@@ -58,6 +58,8 @@ class HeatStyle:
         frames that the model saw for the slices.
     dim_outside
         Whether to darken the parts of the frame that the model did not see.
+    show_ground_truth
+        Whether images and movies outline the ground truth, if it is known, and mark its time in the chart.
 
     Raises
     ------
@@ -77,6 +79,7 @@ class HeatStyle:
     interpolation: str = "linear"
     time_interpolation: str = "hold"
     dim_outside: bool = False
+    show_ground_truth: bool = True
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():

@@ -21,9 +21,16 @@ from staa_widgets.render.canvas import (
     wrap_text,
 )
 from staa_widgets.render.compositor import Compositor, display_frames, display_index, frame_image
+from staa_widgets.render.ground_truth import (
+    describe_ground_truth,
+    draw_bands,
+    draw_outline_on_canvas,
+    outline_lines,
+    visible_ground_truth,
+)
 from staa_widgets.render.heat import describe_map, map_name
 from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle
-from staa_widgets.render.theme import HIGHLIGHT_COLOR, MUTED_COLOR, TEXT_COLOR
+from staa_widgets.render.theme import GROUND_TRUTH_COLOR, HIGHLIGHT_COLOR, MUTED_COLOR, TEXT_COLOR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,8 +46,14 @@ MIN_IMAGE_WIDTH = 24
 SIGN_COLORS = "orange: for the class, blue: against it"
 """What the colors of the bars mean if maps have negative values."""
 
+LEGEND_ROW = 16
+"""Height of a line of the legend under a colorbar in page pixels."""
+
 SENTENCE_SIZE = 13
 """Size of the sentence under the title in page pixels."""
+
+THIN = 0.6
+"""Factor of the widths of outlines in the small images of a row."""
 
 PLAYHEAD_COLOR = "#c01f2e"
 
@@ -48,20 +61,35 @@ PLAYHEAD_COLOR = "#c01f2e"
 def draw_footer(
     canvas: Canvas, compositor: Compositor, left: float, right: float, top: float, highlighted: int
 ) -> TimeAxis:
-    """Draw a time chart with one bar highlighted and a colorbar below, 130 pixels in all; return the time axis."""
+    """Draw a time chart with one bar highlighted, a colorbar and the legend, and return the time axis.
+
+    The height is 130 pixels, and `LEGEND_ROW` more for each line of `legend_lines`.
+    """
     e, heat = compositor.explanation, compositor.heat
     axis = TimeAxis(
         left + LABEL_WIDTH, right - EVEN_LABEL_WIDTH, top, top + 56, float(e.spans[0, 0]), float(e.spans[-1, 1])
     )
+    truth = visible_ground_truth(e, compositor.style)
+    if truth is not None:
+        draw_bands(canvas, axis, e, truth)
     draw_bars(canvas, axis, e, heat.temporal, heat.temporal_signed, [highlighted])
     draw_time_axis(canvas, axis)
     bar_width = min(240, right - left - LABEL_WIDTH)
     draw_colorbar(canvas, left + LABEL_WIDTH, top + 86, bar_width, compositor)
-    if heat.is_signed:
-        room = right - left - LABEL_WIDTH - bar_width - 12
-        for line, text in enumerate((f"share of the {describe_total(signed=True)}", SIGN_COLORS)):
-            canvas.text(right, top + 96 + 16 * line, text, 11, MUTED_COLOR, "rs", width=max(room, 1))
+    for i, (text, color) in enumerate(legend_lines(compositor), 1):
+        x, y = left + LABEL_WIDTH, top + 127 + LEGEND_ROW * i
+        canvas.text(x, y, text, 12, color, width=max(right - x, 1))
     return axis
+
+
+def legend_lines(compositor: Compositor) -> list[tuple[str, str]]:
+    """Return the lines of the legend under a colorbar, each with its color."""
+    e, lines = compositor.explanation, []
+    if compositor.heat.is_signed:
+        lines = [(f"share of the {describe_total(signed=True)}", MUTED_COLOR), (SIGN_COLORS, MUTED_COLOR)]
+    if (truth := visible_ground_truth(e, compositor.style)) is not None:
+        lines.append((describe_ground_truth(e, truth), GROUND_TRUTH_COLOR))
+    return lines
 
 
 def draw_playhead(canvas: Canvas, axis: TimeAxis, time: float) -> None:
@@ -155,7 +183,16 @@ class SummaryLayout:
         text = f"bars: share of the {' or '.join(describe_total(signed=sign) for sign in signs)} in each time slice"
         if True in signs:
             text += f"; {SIGN_COLORS}"
-        canvas.text(self.right, top + 36, text, 12, MUTED_COLOR, "rs", width=self.right - self.left - 260)
+        room = self.right - self.left - 260
+        canvas.text(self.right, top + 36, text, 12, MUTED_COLOR, "rs", width=room)
+        truths = [
+            describe_ground_truth(compositor.explanation, truth)
+            for compositor in self.compositors.values()
+            if (truth := visible_ground_truth(compositor.explanation, self.style)) is not None
+        ]
+        if truths:
+            legend = truths[0] if len(set(truths)) == 1 else "ground truth (green)"
+            canvas.text(self.right, top + 54, legend, 12, GROUND_TRUTH_COLOR, "rs", width=room)
         return canvas
 
     def _draw_title(self, canvas: Canvas) -> float:
@@ -187,22 +224,28 @@ class SummaryLayout:
         bottom = top + self.image_height
         start, end = float(e.spans[0, 0]), float(e.spans[-1, 1])
         axis = TimeAxis(self.left, self.right, bottom + 40, bottom + 40 + chart, start, end)
+        truth, (frames, times) = visible_ground_truth(e, self.style), display_frames(e)
         for i, s in enumerate(slices):
             middle = self.left + (i + 0.5) * self.cell - 4
             slice_frames = e.sampled_frames[s]
             position = display_index(e, int(slice_frames[len(slice_frames) // 2]))
-            time = float(display_frames(e)[1][position])
+            time = float(times[position])
             painted = compositor.paint(frame_image(e, position), time)
             full_height = self.image_width * compositor.size[1] / compositor.size[0]
             image_width = self.image_width * min(1, self.image_height / full_height)
             image_height = min(full_height, self.image_height)
             left = middle - image_width / 2
-            canvas.paste_image(painted, left, top + (self.image_height - image_height) / 2, image_width, image_height)
+            place = (left, top + (self.image_height - image_height) / 2, image_width, image_height)
+            canvas.paste_image(painted, *place)
+            if truth is not None:
+                draw_outline_on_canvas(canvas, outline_lines(e, truth, int(frames[position])), place, THIN)
             text_end = canvas.text(left, bottom + 18, f"{time:.2f} s", 13)
             canvas.text(text_end + 8, bottom + 18, f"{heat.temporal[s]:.0%}", 13, HIGHLIGHT_COLOR)
             # A line from the image to its bar.
             x = axis.x((e.spans[s, 0] + e.spans[s, 1]) / 2)
             canvas.line([(middle, bottom + 24), (x, axis.top)], "#aab1bd", 1)
+        if truth is not None:
+            draw_bands(canvas, axis, e, truth)
         draw_bars(canvas, axis, e, heat.temporal, heat.temporal_signed, slices)
         draw_time_axis(canvas, axis)
 

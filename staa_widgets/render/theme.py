@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 TEXT_COLOR, MUTED_COLOR, GRID_COLOR = "#1b1d21", "#5c6370", "#e4e7ec"
+GROUND_TRUTH_COLOR = "#0c7a55"
 BAR_COLOR, HIGHLIGHT_COLOR, POSITIVE_COLOR = "#7ea6ea", "#1d5fd1", "#c2571a"
 
 

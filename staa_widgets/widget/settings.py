@@ -88,7 +88,7 @@ class Settings(HasTraits):
     dim_outside = Setting(
         DEFAULT_STYLE.dim_outside, TrueOrFalse(), "Whether to darken the parts of the frame that the model did not see."
     )
-    show_ground_truth = Setting(True, TrueOrFalse(), "Whether to outline the ground truth.")  # noqa: FBT003
+    show_ground_truth = Setting(DEFAULT_STYLE.show_ground_truth, TrueOrFalse(), "Whether to outline the ground truth.")
     selection = Setting(None, parse_selection, "Selected range, its start and end in seconds.", echo=False)
     theme = Setting("auto", NameFrom(("auto", "light", "dark")), "Colors of the player; auto follows the page.")
     height = Setting(0, parse_height, "Greatest height of the picture in CSS pixels; 0 to fit the window.")
