@@ -19,6 +19,7 @@ from staa_widgets.methods.postprocess import LEAST_HIDDEN, MOST_HIDDEN
 from staa_widgets.methods.registry import Group
 from staa_widgets.render.colormaps import DIVERGING
 from staa_widgets.render.compositor import BACKGROUND, BACKGROUND_MAX_SIDE, FADE_RANGE, LEVELS, OUTSIDE_BRIGHTNESS
+from staa_widgets.render.interpolation import STEEPEST
 from staa_widgets.widget.file_export import KERNEL_FORMATS
 from staa_widgets.widget.frame_requests import MAX_FRAMES
 from staa_widgets.widget.patch import PATCH_METHOD
@@ -56,6 +57,7 @@ def generated_text() -> str:
         constant("DIVERGING", DIVERGING, "Name of the colormap of signed maps."),
         constant("CSV_COLUMNS", CSV_COLUMNS, "Columns of the exported table."),
         constant("LEVELS", LEVELS, "Number of levels that map values are rounded to."),
+        constant("STEEPEST", STEEPEST, "Greatest slope at the center of a patch, in differences from a neighbor."),
         constant("FADE_RANGE", FADE_RANGE, "Part of the range above the cutoff over which the heat map fades in."),
         constant("LEAST_HIDDEN", LEAST_HIDDEN, "Least share of cells that the automatic threshold hides."),
         constant("MOST_HIDDEN", MOST_HIDDEN, "Greatest share of cells that the automatic threshold hides."),

@@ -6,13 +6,14 @@ import io
 import math
 from collections import OrderedDict
 from numbers import Integral
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from staa_widgets.errors import ParameterError
 from staa_widgets.render.heat import choose_colormap, compute_cutoff, compute_heat
+from staa_widgets.render.interpolation import interpolate, make_taps
 from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle
 
 if TYPE_CHECKING:
@@ -123,9 +124,9 @@ class Compositor:
         x_scale, y_scale = self.size[0] / e.frame_size[0], self.size[1] / e.frame_size[1]
         self.box = (e.box[0] * x_scale, e.box[1] * y_scale, e.box[2] * x_scale, e.box[3] * y_scale)
         _, rows, columns = self.heat.values.shape
-        linear = style.interpolation == "linear"
-        self._column_taps = _make_taps(self.size[0], self.box[0], self.box[2], columns, linear=linear)
-        self._row_taps = _make_taps(self.size[1], self.box[1], self.box[3], rows, linear=linear)
+        nearest = style.interpolation == "nearest"
+        self._column_taps = make_taps(self.size[0], self.box[0], self.box[2], columns, nearest=nearest)
+        self._row_taps = make_taps(self.size[1], self.box[1], self.box[3], rows, nearest=nearest)
         self._overlays: OrderedDict[tuple[int, int, float], tuple[NDArray[np.uint16], NDArray[np.uint16]]]
         self._overlays = OrderedDict()
 
@@ -177,8 +178,8 @@ class Compositor:
         colors = palette(self.style, self.cutoff / maximum, self.colormap, signed=signed).astype(np.uint16)
         half = (LEVELS - 1) / 2 if signed else LEVELS - 1
         gain, bias = half / maximum, (half if signed else 0) + 0.5
-        value = self._column_taps.mix_columns(self._row_taps.mix_rows(field.astype(np.float64)))
-        level = np.clip(np.floor(value * gain + bias), 0, LEVELS - 1).astype(np.int64)
+        values = interpolate(field.astype(np.float64) * gain + bias, self._row_taps, self._column_taps)
+        level = np.clip(np.floor(values), 0, LEVELS - 1).astype(np.int64)
         frame_weight = (255 - colors[:, 3:]).astype(np.uint16)
         weighted_color = (colors[:, :3] * colors[:, 3:] + 127).astype(np.uint16)
         return frame_weight[level], weighted_color[level]
@@ -243,34 +244,3 @@ def display_size(explanation: Explanation) -> tuple[int, int]:
     factor = min(1.0, BACKGROUND_MAX_SIDE / max(e.frame_size))
     width, height = (max(1, math.floor(side * factor + 0.5)) for side in e.frame_size)
     return width, height
-
-
-class _Taps(NamedTuple):
-    """Interpolation along one side of an image: for each pixel, the two cells to mix and the weight of the second cell.
-
-    The centers of the pixels from `start` to `stop` lie in the box.
-    """
-
-    start: int
-    stop: int
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    mix: NDArray[np.float64]
-
-    def mix_rows(self, field: NDArray[np.float64]) -> NDArray[np.float64]:
-        above = field[self.first]
-        return above + (field[self.second] - above) * self.mix[:, None]
-
-    def mix_columns(self, lines: NDArray[np.float64]) -> NDArray[np.float64]:
-        left = lines[:, self.first]
-        return left + (lines[:, self.second] - left) * self.mix
-
-
-def _make_taps(size: int, start: float, end: float, cells: int, *, linear: bool) -> _Taps:
-    begin, stop = (min(max(math.ceil(edge - 0.5), 0), size) for edge in (start, end))
-    pixel_centers = ((np.arange(begin, stop) + 0.5 - start) / (end - start)) * cells
-    last = cells - 1
-    positions = np.clip(pixel_centers - 0.5, 0, last) if linear else np.minimum(np.floor(pixel_centers), last)
-    positions = np.asarray(positions, np.float64)
-    first = np.floor(positions).astype(np.int64)
-    return _Taps(begin, stop, first, np.minimum(first + 1, last), positions - first)

@@ -15,7 +15,7 @@ from staa_widgets.render.colormaps import COLORMAPS, DIVERGING
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "colormap": tuple(name for name in COLORMAPS if name != DIVERGING),
     "normalize": ("clip", "frame"),
-    "interpolation": ("nearest", "linear"),
+    "interpolation": ("nearest", "cubic"),
     "time_interpolation": ("hold", "linear"),
 }
 """Accepted names of the settings that take a name."""
@@ -52,7 +52,8 @@ class HeatStyle:
     normalize
         ``"clip"``: 1 stands for the clip's maximum; ``"frame"``: 1 stands for the maximum of each frame.
     interpolation
-        ``"linear"``, or ``"nearest"`` for blocks.
+        ``"cubic"``: smooth between the centers of patches, without changing the values there or the sum (see
+        `staa_widgets.render.interpolation.interpolate`); ``"nearest"``: blocks.
     time_interpolation
         ``"hold"``: each frame shows the map of its slice; ``"linear"``: maps are blended between the mean times of the
         frames that the model saw for the slices.
@@ -76,7 +77,7 @@ class HeatStyle:
     gamma: float = 1.0
     smooth: float = 0.0
     normalize: str = "clip"
-    interpolation: str = "linear"
+    interpolation: str = "cubic"
     time_interpolation: str = "hold"
     dim_outside: bool = False
     show_ground_truth: bool = True

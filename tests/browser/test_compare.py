@@ -344,7 +344,7 @@ def test_difference_equals_the_overlay_drawn_in_numpy(open_page: Open, grid: str
         page.get_by_role("slider", name="Threshold").fill("0.6")
         cut = float(every[every < np.quantile(every, 0.6, method="higher")].max())
         expected = reference_overlay(
-            plain, field, box, table="diverging", signed=True, top=reach, cut=cut, linear=False
+            plain, field, box, table="diverging", signed=True, top=reach, cut=cut, nearest=True
         )
         assert np.abs(read_picture(page).astype(int) - expected.astype(int)).max() <= 2
         page.get_by_role("slider", name="Threshold").fill("0")

@@ -128,7 +128,7 @@ def test_canvas_equals_the_overlay_drawn_in_numpy(open_page: Callable[[Explanati
             threshold=settings.get("Threshold", 0.0),
             gamma=settings.get("Gamma", 1.0),
             smooth=settings.get("Blur", 0.0),
-            interpolation="nearest" if settings.get("Between patches") == "blocks" else "linear",
+            interpolation="nearest" if settings.get("Between patches") == "blocks" else "cubic",
             normalize="frame" if settings.get("Scale") == "per frame" else "clip",
             time_interpolation="linear" if settings.get("Between slices") == "interpolate" else "hold",
             dim_outside="Outside the crop" in settings,

@@ -101,7 +101,7 @@ def reference_overlay(
     cut: float = 0.0,
     gamma: float = 1.0,
     signed: bool = False,
-    linear: bool = True,
+    nearest: bool = False,
     top: float = 1.0,
     dim: bool = False,
 ) -> NDArray[np.uint8]:
@@ -112,13 +112,14 @@ def reference_overlay(
     down, rows = (np.arange(height) + 0.5 - y0) / (y1 - y0), field.shape[0]
     inside = ((down >= 0) & (down < 1))[:, None] & ((across >= 0) & (across < 1))[None, :]
 
-    def weights(place: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-        at = place * count
-        if not linear:
-            return (np.clip(np.floor(at), 0, count - 1)[:, None] == np.arange(count)).astype(float)
-        return np.maximum(0, 1 - np.abs(np.clip(at - 0.5, 0, count - 1)[:, None] - np.arange(count)))
-
-    value = weights(down, rows) @ field.astype(float) @ weights(across, columns).T / top
+    if nearest:
+        cell_rows, cell_columns = (
+            np.clip(np.floor(place * count), 0, count - 1).astype(int)
+            for place, count in ((down, rows), (across, columns))
+        )
+        value = field[np.ix_(cell_rows, cell_columns)].astype(float) / top
+    else:
+        value = reference_surface(field.astype(float), down * rows, across * columns) / top
     half, levels = (0.5, 1023) if signed else (0.0, 1023)
     level = np.clip(np.floor((value * (1 - half) + half) * levels + 0.5), 0, levels)
     value = 2 * level / levels - 1 if signed else level / levels
@@ -132,3 +133,38 @@ def reference_overlay(
         below = np.where(inside[..., None], below, (below * 80 + 127) // 255)
     blended = (below * (255 - alpha) + COLORMAPS[table][np.minimum(color, 255)].astype(int) * alpha + 127) // 255
     return np.where(alpha > 0, blended, below).astype(np.uint8)
+
+
+def reference_surface(
+    field: NDArray[np.float64], down: NDArray[np.float64], across: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the smooth surface through a map ``(h, w)`` at places in cells, as patches of Bézier control points.
+
+    In each direction the control points lie a third of the slope beside each center. The slope is the mean of the
+    differences from both neighbors, but at most 1.5 times the smaller one, and 0 where the differences change sign.
+    """
+
+    def slopes(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        result = np.zeros_like(values)
+        for i in range(1, len(values) - 1):
+            before, after = values[i] - values[i - 1], values[i + 1] - values[i]
+            mean = (values[i + 1] - values[i - 1]) / 2
+            rises = np.minimum(mean, 1.5 * np.minimum(before, after))
+            falls = np.maximum(mean, 1.5 * np.maximum(before, after))
+            result[i] = np.where((before > 0) & (after > 0), rises, np.where((before < 0) & (after < 0), falls, 0))
+        return result
+
+    def bernstein(places: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+        """Weights of the control points, three for each cell, of which the middle one is its center."""
+        at = np.clip(places - 0.5, 0, count - 1)
+        cell = np.minimum(np.floor(at), max(count - 2, 0)).astype(int)
+        t, result = at - cell, np.zeros((len(at), 3 * count + 3))
+        for k, weight in enumerate(((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3)):
+            result[np.arange(len(at)), 3 * cell + 1 + k] += weight
+        return result[:, : 3 * count]
+
+    thirds = np.array([-1, 0, 1]) / 3
+    steps = slopes(field)[:, None, :, None] * thirds[:, None, None]
+    steps = steps + slopes(field.T).T[:, None, :, None] * thirds
+    controls = (field[:, None, :, None] + steps).reshape(3 * field.shape[0], 3 * field.shape[1])
+    return bernstein(down, field.shape[0]) @ controls @ bernstein(across, field.shape[1]).T

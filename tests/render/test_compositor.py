@@ -49,10 +49,10 @@ def test_pixels_equal_those_computed_by_hand():
     last = COLORMAPS["inferno"][255].astype(int)
     strong = (100 * (255 - 191) + last * 191 + 127) // 255
     assert picture.tolist() == np.broadcast_to([[100] * 3, [100] * 3, strong, strong], (2, 4, 3)).tolist()
-    # With linear interpolation, pixel centers lie at cells -0.25, 0.25, 0.75, 1.25: values 0, 0.25, 0.75, 1.
+    # Pixel centers lie at cells -0.25, 0.25, 0.75, 1.25: between them 3t² - 2t³, so 0, 0.15625, 0.84375, 1.
     smooth = draw_frame(two_cells(), 0, HeatStyle(opacity=1), gray)[0].astype(int)
-    alphas = [0, int(255 * (256 / 1023) / 0.45 + 0.5), 255, 255]
-    colors = [COLORMAPS["inferno"][k].astype(int) for k in (0, 64, 191, 255)]
+    alphas = [0, int(255 * (160 / 1023) / 0.45 + 0.5), 255, 255]
+    colors = [COLORMAPS["inferno"][k].astype(int) for k in (0, 40, 215, 255)]
     expected = [(100 * (255 - a) + c * a + 127) // 255 for a, c in zip(alphas, colors, strict=True)]
     np.testing.assert_array_equal(smooth, expected)
 
@@ -135,7 +135,7 @@ def test_pictures_equal_those_of_an_independent_compositor(kind: str, name: str)
         cut=reference_cut(heat.values, style.threshold),
         gamma=style.gamma,
         signed=heat.is_signed,
-        linear=style.interpolation == "linear",
+        nearest=style.interpolation == "nearest",
         top=float(np.abs(field).max()) if style.normalize == "frame" else 1.0,
         dim=style.dim_outside,
     )

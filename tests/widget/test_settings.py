@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("pages")
         ("threshold", [0, 1], [2], "0 to 1"),
         ("gamma", [0.25, 4], [0, -1], ""),
         ("normalize", ["clip", "frame"], ["slice"], "clip, frame"),
-        ("interpolation", ["nearest", "linear"], ["bilinear"], "linear"),
+        ("interpolation", ["nearest", "cubic"], ["bicubic"], "cubic"),
         ("time_interpolation", ["hold", "linear"], ["line"], "linear"),
         ("view", ["auto", "overlay", "side", "wipe", "difference", "grid"], ["split"], ""),
         ("dim_outside", [True], [0.5], "True or False"),

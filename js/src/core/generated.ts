@@ -43,6 +43,9 @@ export const CSV_COLUMNS = ["method", "slice", "start_s", "end_s", "share", "sig
 /** Number of levels that map values are rounded to. */
 export const LEVELS = 1024;
 
+/** Greatest slope at the center of a patch, in differences from a neighbor. */
+export const STEEPEST = 1.5;
+
 /** Part of the range above the cutoff over which the heat map fades in. */
 export const FADE_RANGE = 0.45;
 
@@ -105,7 +108,7 @@ export interface Settings {
   /** Whether 1 is the maximum of the clip or the frame. */
   normalize: "clip" | "frame";
   /** Interpolation between patches. */
-  interpolation: "nearest" | "linear";
+  interpolation: "nearest" | "cubic";
   /** Interpolation between slices. */
   time_interpolation: "hold" | "linear";
   /** Arrangement of the panes; auto shows all panes, or one as large as possible. */
@@ -142,7 +145,7 @@ export const DEFAULTS: Settings = {
   gamma: 1,
   smooth: 0,
   normalize: "clip",
-  interpolation: "linear",
+  interpolation: "cubic",
   time_interpolation: "hold",
   view: "auto",
   share_scale: false,

@@ -106,7 +106,7 @@ export class Screen {
       top,
       signed,
       palette: this.#palette(strength),
-      linear: true,
+      nearest: false,
       box: [box[0] * across, box[1] * down, box[2] * across, box[3] * down] as const,
       dim: false,
     };

@@ -2,6 +2,7 @@
 // tests/browser/test_frames.py compares the pixels.
 
 import { LEVELS, OUTSIDE_BRIGHTNESS } from "../core/generated.js";
+import { surface, taps } from "./interpolate.js";
 
 /** A heat map to lay over a frame. */
 export interface Overlay {
@@ -13,40 +14,12 @@ export interface Overlay {
   top: number;
   signed: boolean;
   palette: Uint8Array;
-  linear: boolean;
+  /** Whether patches are drawn as blocks. */
+  nearest: boolean;
   /** Place of the map, in pixels of the picture; may reach beyond it. */
   box: readonly [number, number, number, number];
   /** Whether to darken the picture outside of the box. */
   dim: boolean;
-}
-
-/** For each pixel along one side, the two cells that it is interpolated from. */
-interface Taps {
-  first: Uint16Array;
-  second: Uint16Array;
-  mix: Float64Array;
-  /** Half-open range of pixels whose center lies in the box. */
-  from: number;
-  to: number;
-}
-
-/** For each pixel along one side: the two cells it lies between, and the weight of the second. */
-export function taps(size: number, start: number, end: number, cells: number, linear: boolean): Taps {
-  const result = {
-    first: new Uint16Array(size),
-    second: new Uint16Array(size),
-    mix: new Float64Array(size),
-    from: Math.min(Math.max(Math.ceil(start - 0.5), 0), size),
-    to: Math.min(Math.max(Math.ceil(end - 0.5), 0), size),
-  };
-  for (let i = result.from; i < result.to; i++) {
-    const at = ((i + 0.5 - start) / (end - start)) * cells;
-    const place = linear ? Math.min(Math.max(at - 0.5, 0), cells - 1) : Math.min(Math.floor(at), cells - 1);
-    result.first[i] = Math.floor(place);
-    result.second[i] = Math.min(result.first[i] + 1, cells - 1);
-    result.mix[i] = place - result.first[i];
-  }
-  return result;
 }
 
 /**
@@ -55,10 +28,15 @@ export function taps(size: number, start: number, end: number, cells: number, li
  */
 export function composite(pixels: Uint8ClampedArray, width: number, height: number, overlay: Overlay): void {
   const { map, rows, columns, palette, box } = overlay;
-  const { first, second, mix, from, to } = taps(width, box[0], box[2], columns, overlay.linear);
-  const down = taps(height, box[1], box[3], rows, overlay.linear);
+  const { first, position, from, to } = taps(width, box[0], box[2], columns, overlay.nearest);
+  const down = taps(height, box[1], box[3], rows, overlay.nearest);
   const gain = (overlay.signed ? (LEVELS - 1) / 2 : LEVELS - 1) / overlay.top;
   const bias = (overlay.signed ? (LEVELS - 1) / 2 : 0) + 0.5;
+  const levels = surface(
+    Float64Array.from(map, (value) => value * gain + bias),
+    rows,
+    columns,
+  );
   // For each level: the part of a pixel that stays, of 255, and 255 times what is added, two channels of 16 bits in a word,
   // with one half for rounding. One more level darkens what the model did not see; alpha stays 255 there too.
   const keep = new Int32Array(LEVELS + 1).fill(OUTSIDE_BRIGHTNESS);
@@ -80,7 +58,6 @@ export function composite(pixels: Uint8ClampedArray, width: number, height: numb
     // Exact division of 16 bits by 255.
     words[at] = (((e + ((e >>> 8) & 0xff00ff)) >>> 8) & 0xff00ff) | ((o + ((o >>> 8) & 0xff00ff)) & 0xff00ff00);
   };
-  const line = new Float64Array(columns);
   for (let y = 0, at = 0; y < height; y++, at += width) {
     const inside = y >= down.from && y < down.to;
     if (overlay.dim) {
@@ -88,15 +65,16 @@ export function composite(pixels: Uint8ClampedArray, width: number, height: numb
       for (let x = to; inside && x < width; x++) paint(at + x, LEVELS);
     }
     if (!inside) continue;
-    const above = down.first[y] * columns;
-    const below = down.second[y] * columns;
-    for (let c = 0; c < columns; c++) line[c] = map[above + c] + (map[below + c] - map[above + c]) * down.mix[y];
+    const polynomials = levels.polynomials(down, y);
     for (let x = from; x < to; ) {
       const cell = first[x];
-      const left = line[cell];
-      const rise = line[second[x]] - left;
+      const a = polynomials[4 * cell];
+      const b = polynomials[4 * cell + 1];
+      const c = polynomials[4 * cell + 2];
+      const d = polynomials[4 * cell + 3];
       for (; x < to && first[x] === cell; x++) {
-        const level = ((left + rise * mix[x]) * gain + bias) | 0;
+        const t = position[x];
+        const level = (a + t * (b + t * (c + t * d))) | 0;
         paint(at + x, level < 0 ? 0 : level < LEVELS ? level : LEVELS - 1);
       }
     }

@@ -5,7 +5,7 @@ import { DIVERGING } from "../core/generated.js";
 import type { State } from "../core/settings.js";
 import { mapAt } from "../heat/maps.js";
 import { sortedMagnitudes } from "../heat/refine.js";
-import { taps } from "../render/composite.js";
+import { taps } from "../render/interpolate.js";
 import { type Box, type HeatPicture, type Pane, withOverlay } from "./pane.js";
 
 /** A grid of cells over a part of a picture. */
@@ -29,16 +29,16 @@ export function commonGrid(one: Grid, other: Grid): Grid {
 export function resample(map: Float32Array, from: Grid, to: Grid): Float32Array {
   const [across, down] = to.cells.map((count, side) => {
     const place = (edge: number) => (from.box[edge] - to.box[side]) / cellOf(to, side);
-    return taps(count, place(side), place(side + 2), from.cells[side], true);
+    return taps(count, place(side), place(side + 2), from.cells[side], false);
   });
   const [columns, rows] = to.cells;
   return Float32Array.from({ length: rows * columns }, (_, i) => {
     const [x, y] = [i % columns, Math.floor(i / columns)];
     const at = (row: number) => {
       const first = row * from.cells[0];
-      return mix(map[first + across.first[x]], map[first + across.second[x]], across.mix[x]);
+      return mix(map[first + across.first[x]], map[first + across.second[x]], across.position[x]);
     };
-    return mix(at(down.first[y]), at(down.second[y]), down.mix[y]);
+    return mix(at(down.first[y]), at(down.second[y]), down.position[y]);
   });
 }
 

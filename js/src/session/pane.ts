@@ -85,7 +85,7 @@ export function withOverlay<T extends HeatSource>(source: T, state: State): T & 
         gamma: state.gamma.value,
         signed: heat.value.signed,
       }),
-      linear: state.interpolation.value === "linear",
+      nearest: state.interpolation.value === "nearest",
       box,
       dim: state.dim_outside.value,
     };

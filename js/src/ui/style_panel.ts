@@ -168,7 +168,7 @@ export function stylePanel(session: Session): HTMLElement {
         colormap.value = name as typeof colormap.value;
       },
     ),
-    optionButtons("Between patches", state.interpolation, ["linear", "smooth"], ["nearest", "blocks"]),
+    optionButtons("Between patches", state.interpolation, ["cubic", "smooth"], ["nearest", "blocks"]),
     optionButtons("Between slices", state.time_interpolation, ["hold", "hold"], ["linear", "interpolate"]),
   ];
   const { all: panes } = session.panes;

@@ -133,7 +133,7 @@ describe("composite", () => {
     top: 1,
     signed: false,
     palette: palette({ colorTable: grey, opacity: 1, cutoff: 0, gamma: 1, signed: false }),
-    linear: false,
+    nearest: true,
     box: [1, 0, 5, 1],
     dim: false,
   };
@@ -146,10 +146,10 @@ describe("composite", () => {
     expect(run({})).toEqual([100, 100, 100, 255, 255, 100]);
   });
   it("interpolates the map before coloring", () => {
-    const [, , left, right] = run({ linear: true });
-    // At 1/4: gray 64 with an alpha of 0.25 / 0.45; at 3/4: gray 191, opaque.
-    expect(left).toBe(Math.floor((100 * (255 - 142) + 64 * 142 + 127) / 255));
-    expect(right).toBe(191);
+    const [, , left, right] = run({ nearest: false });
+    // At 1/4: 0.15625, which is level 160, gray 40, alpha 160 / 1023 / 0.45; at 3/4: 0.84375, gray 215, opaque.
+    expect(left).toBe(Math.floor((100 * (255 - 89) + 40 * 89 + 127) / 255));
+    expect(right).toBe(215);
   });
   it("scales to the given maximum", () => {
     expect(run({ map: Float32Array.of(0.5, 0.25), top: 0.5 }).slice(1, 3)).toEqual([255, 255]);

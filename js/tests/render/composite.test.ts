@@ -13,7 +13,7 @@ function overlay(width: number, [red, green, blue, cover]: number[], changes: Pa
     top: 1,
     signed: false,
     palette,
-    linear: true,
+    nearest: false,
     box: [0, 0, width, 1],
     dim: false,
     ...changes,
