@@ -15,6 +15,7 @@ import numpy as np
 from staa_widgets.errors import ParameterError
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.explanation.exports import Exportable
+from staa_widgets.methods.registry import method_title
 from staa_widgets.storage.format import pack, read_file, refuse_damaged, unpack
 from staa_widgets.utils.canonical import canonical_json
 from staa_widgets.utils.files import export_bytes
@@ -141,12 +142,21 @@ class Comparison(Exportable, Mapping[str, Explanation]):
 
 def distinguishing_names(explanations: Sequence[Explanation]) -> list[str]:
     """Return names that state how explanations differ: in method, parameters, class, model, clip and time range."""
+    return _describe_differing_aspects(explanations, [e.method for e in explanations])
+
+
+def distinguishing_titles(explanations: Sequence[Explanation]) -> list[str]:
+    """Return `distinguishing_names` for readers, with the titles of methods, such as ``"STAA"``."""
+    return _describe_differing_aspects(explanations, [method_title(e.method) for e in explanations])
+
+
+def _describe_differing_aspects(explanations: Sequence[Explanation], methods: list[str]) -> list[str]:
     clips = [e.clip_name or "clip" for e in explanations]
     ranges = [f"{e.times[0]:.2f}–{e.end:.2f} s" for e in explanations]
     of_predicted_class = [e.target == int(e.logits.argmax()) for e in explanations]
     one_clip = len({(e.clip_sha256, e.model_id) for e in explanations}) == 1
     aspects = [
-        [e.method for e in explanations],
+        methods,
         _differing_parameters(explanations),
         # Several clips or models predict different classes anyway, so the class says nothing about the request.
         [e.target_name for e in explanations] if one_clip or not all(of_predicted_class) else [""],

@@ -255,5 +255,14 @@ def describe_scale(compositor: Compositor, *, several: bool = False) -> str:
     return (
         "per clip: 1 stands for the maximum of each explanation"
         if several
-        else f"per clip: 1 stands for the clip's maximum, {compositor.heat.scale:.2g}"
+        else f"per clip: 1 stands for the clip's maximum, {compositor.heat.scale:.2g}; {_describe_patch(compositor)}"
     )
+
+
+def _describe_patch(compositor: Compositor) -> str:
+    """Return the size of a patch, in pixels of the video, and the number of patches."""
+    e, (_, rows, columns) = compositor.explanation, compositor.heat.values.shape
+    x0, y0, x1, y1 = e.box
+    # Halves are rounded up, as in the player.
+    width, height = (math.floor(side + 0.5) for side in ((x1 - x0) / columns, (y1 - y0) / rows))
+    return f"patch size {width} × {height} px ({columns} × {rows} patches)"

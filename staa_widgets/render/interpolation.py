@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+Values = NDArray[np.float64]
+
 STEEPEST = 1.5
 """Greatest slope at a center, as a multiple of the smaller difference from its two neighbors.
 
@@ -33,7 +35,7 @@ class Taps(NamedTuple):
     stop: int
     first: NDArray[np.int64]
     second: NDArray[np.int64]
-    position: NDArray[np.float64]
+    position: Values
 
 
 def make_taps(size: int, start: float, end: float, cells: int, *, nearest: bool) -> Taps:
@@ -50,7 +52,7 @@ def make_taps(size: int, start: float, end: float, cells: int, *, nearest: bool)
     return Taps(begin, stop, first, np.minimum(first + 1, last), places - first)
 
 
-def interpolate(field: NDArray[np.float64], rows: Taps, columns: Taps) -> NDArray[np.float64]:
+def interpolate(field: Values, rows: Taps, columns: Taps) -> Values:
     """Return the values of a map at pixels: a bicubic Hermite surface with limited slopes, in any units.
 
     The surface has the map's value at the center of each patch and the map's sum over all patches. It is smooth, and
@@ -84,7 +86,7 @@ def interpolate(field: NDArray[np.float64], rows: Taps, columns: Taps) -> NDArra
     return value
 
 
-def _slopes(field: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+def _slopes(field: Values, axis: int) -> Values:
     """Return the slope at each center along an axis; 0 at peaks, valleys and the outermost centers."""
     steps = np.diff(field, axis=axis, prepend=field.take([0], axis), append=field.take([-1], axis))
     count = field.shape[axis]
@@ -94,9 +96,7 @@ def _slopes(field: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     return np.where(before * after > 0, slopes, 0.0)
 
 
-def _cubic(
-    start: NDArray[np.float64], end: NDArray[np.float64], start_slope: NDArray[np.float64], end_slope: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _cubic(start: Values, end: Values, start_slope: Values, end_slope: Values) -> tuple[Values, Values, Values, Values]:
     """Return the coefficients of the cubic polynomials from 0 to 1 with these values and slopes, constants first."""
     rise = end - start
     return start, start_slope, 3 * rise - 2 * start_slope - end_slope, start_slope + end_slope - 2 * rise

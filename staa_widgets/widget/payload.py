@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from staa_widgets.explanation.comparison import distinguishing_names
+from staa_widgets.explanation.comparison import distinguishing_titles
 from staa_widgets.explanation.notices import list_notices
 from staa_widgets.explanation.own_maps import is_own_maps
 from staa_widgets.explanation.sentence import summarize
@@ -200,7 +200,7 @@ def pane_names(explanations: Sequence[Explanation]) -> dict[str, Any]:
 
 
 def _shown_names(explanations: Sequence[Explanation]) -> list[str]:
-    return [drop_direction_controls(name) for name in distinguishing_names(explanations)]
+    return [drop_direction_controls(name) for name in distinguishing_titles(explanations)]
 
 
 def _supported_methods(e: Explanation) -> list[Method]:

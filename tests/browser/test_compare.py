@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from staa_widgets.explanation.comparison import Comparison
+from staa_widgets.explanation.comparison import distinguishing_titles
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.methods.registry import method_title
 from staa_widgets.render.compositor import draw_frame
@@ -145,8 +145,8 @@ def test_method_class_and_details_are_those_of_the_active_pane(open_page: Open) 
     e = barcode_explanation()
     panes = [e, other(e, target=1), other(e, 2, method="motion_energy", model_id="another")]
     page = open_page(panes)
-    names = list(Comparison.of(*panes))
-    names = [name.replace("_", " ") for name in names]
+    names = [name.replace("_", " ") for name in distinguishing_titles(panes)]
+    assert [name.split(" · ")[0] for name in names] == [method_title(one.method) for one in panes]
     assert page.locator(".staa-tab").all_inner_texts() == names
     pressed = page.locator(".staa-tab[aria-pressed=true]")
     facts = page.locator(".staa-details")
@@ -239,7 +239,7 @@ def test_wipe_divides_two_panes(open_page: Open, page: Page) -> None:
     for key, share in (("ArrowLeft", 45), ("ArrowRight", 50), ("Home", 0), ("End", 100), ("ArrowDown", 95)):
         grip.press(key)
         expect(grip).to_have_value(str(share))
-    expect(grip).to_have_attribute("aria-valuetext", "staa left of 95 %, rollout right of it")
+    expect(grip).to_have_attribute("aria-valuetext", "STAA left of 95 %, Attention rollout right of it")
     assert_divided(0.95)
     expect(frame_slider(page)).to_have_attribute("aria-valuenow", str(FIRST))
     box = bounding_boxes(page, ".staa-wiper")[0]
@@ -249,7 +249,7 @@ def test_wipe_divides_two_panes(open_page: Open, page: Page) -> None:
     page.mouse.up()
     expect(grip).to_have_value("25")
     assert_divided(0.25)
-    assert page.locator(".staa-corner:visible").all_inner_texts() == ["staa", "rollout"]
+    assert page.locator(".staa-corner:visible").all_inner_texts() == ["STAA", "Attention rollout"]
     # The readout of each side is of its own pane.
     for x, one in ((0.1, panes[0]), (0.9, panes[1])):
         page.mouse.move(box["x"] + x * box["width"], box["y"] + 150)
@@ -326,8 +326,8 @@ def test_difference_equals_the_overlay_drawn_in_numpy(open_page: Open, grid: str
     every = np.concatenate([np.abs(subtract(*pair)).ravel() for pair in pairs])
     reach = 2 if grid == "signed" else 1
     styles: list[tuple[str, dict[str, Any]]] = [
-        ("smooth", {"linear": True}),
-        ("blocks", {"linear": False}),
+        ("smooth", {"nearest": False}),
+        ("blocks", {"nearest": True}),
     ]
     for first, last in ((e, second), (second, e)):
         sign = 1 if first is e else -1
@@ -348,7 +348,7 @@ def test_difference_equals_the_overlay_drawn_in_numpy(open_page: Open, grid: str
         )
         assert np.abs(read_picture(page).astype(int) - expected.astype(int)).max() <= 2
         page.get_by_role("slider", name="Threshold").fill("0")
-        names = f"{first.method} − {last.method}"
+        names = f"{method_title(first.method)} − {method_title(last.method)}"
         expect(page.locator(".staa-corner:visible")).to_have_text(names)
         expect(page.locator(".staa-colorbar")).to_contain_text(f"{names}, each divided by its own maximum in the clip")
         assert page.locator(".staa-ticks").inner_text().split() == [f"{reach * v:g}" for v in (-1, -0.5, 0, 0.5, 1)]
@@ -376,7 +376,7 @@ def test_there_is_no_difference_between_two_clips(open_page: Open) -> None:
     page.keyboard.press("p")
     expect(view_button(page, "difference")).to_be_enabled()
     view_button(page, "difference").click()
-    expect(page.locator(".staa-corner:visible")).to_have_text("staa − rollout")
+    expect(page.locator(".staa-corner:visible")).to_have_text("STAA − Attention rollout")
     page.keyboard.press("p")
     expect(view_button(page, "one")).to_have_attribute("aria-pressed", "true")
 
@@ -444,7 +444,7 @@ def test_computing_in_the_second_pane_leaves_the_first(open_player: Callable[...
     assert kernel.sent_requests("compute")[-1]["args"]["pane"] == 1
     kernel.answer("compute", progress={"done": 1, "total": 4, "label": "forward"})
     expect(page.locator(".staa-method")).to_contain_text("Pane 2: computing Class-specific STAA for jump")
-    expect(page.locator(".staa-tab[data-busy]")).to_have_text("rollout")
+    expect(page.locator(".staa-tab[data-busy]")).to_have_text("Attention rollout")
     # Another pane can be active during the computation.
     root.press("p")
     expect(page.get_by_label("Method", exact=True)).to_have_value("staa")
@@ -453,7 +453,7 @@ def test_computing_in_the_second_pane_leaves_the_first(open_player: Callable[...
     show_panes(page, [e, computed])
     kernel.answer("compute", ok=True, result={"method": "staa_logit", "target": 2})
     expect(page.locator(".staa-tab[data-busy]")).to_have_count(0)
-    assert page.locator(".staa-tab").all_inner_texts() == ["staa", "staa logit"]
+    assert page.locator(".staa-tab").all_inner_texts() == ["STAA", "Class-specific STAA"]
     assert page.locator("#first").count() == 1, "the player was not rebuilt"
     after = read_canvases(page)
     np.testing.assert_array_equal(after[0], before[0])

@@ -119,8 +119,8 @@ def test_a_pane_is_added_and_closed_from_the_player(open_player: Callable[..., P
     expect(page.locator(".staa-method")).to_contain_text("Pane 2: computing Saliency")
     kernel.show_panes([e, barcode_explanation(method="saliency", params={})])
     kernel.answer("compute", ok=True, result={"method": "saliency", "target": e.target})
-    expect(page.locator(".staa-tab")).to_have_text(["staa", "saliency"])
-    page.get_by_role("button", name="Close saliency").click()
+    expect(page.locator(".staa-tab")).to_have_text(["STAA", "Saliency"])
+    page.get_by_role("button", name="Close Saliency").click()
     assert kernel.sent_requests("close_pane")[-1]["args"] == {"pane": 1}
     kernel.show_panes([e])
     expect(page.locator(".staa-tab")).to_have_count(0)

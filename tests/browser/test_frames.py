@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,14 @@ from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.render.compositor import draw_frame
 from staa_widgets.render.style import HeatStyle
 from tests.helpers.barcodes import BITS, FIRST, barcode_explanation, bit_rectangles
-from tests.helpers.chromium import frame_slider, open_more, read_frame_without_heat, read_picture, wait_for_frame
+from tests.helpers.chromium import (
+    frame_slider,
+    open_more,
+    read_canvas,
+    read_frame_without_heat,
+    read_picture,
+    wait_for_frame,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -138,3 +146,43 @@ def test_canvas_equals_the_overlay_drawn_in_numpy(open_page: Callable[[Explanati
         assert (picture != plain).mean() > 0.02, name
         if "Outside the crop" in settings:
             page.get_by_role("button", name="show", exact=True).click()
+
+
+GRIDS = [(1, 1), (7, 7), (8, 8), (14, 14)]
+
+
+@pytest.mark.parametrize("portrait", [False, True])
+def test_canvas_equals_numpy_on_other_grids(open_page: Callable[..., Page], portrait: bool) -> None:
+    random = np.random.default_rng(3)
+    panes = []
+    for rows, columns in GRIDS:
+        # Most cells are 0, so that single patches stand alone; two of the maps have negative values.
+        maps = random.uniform(0.3, 1, (6, rows, columns)) * ((random.random((6, rows, columns)) < 0.3) | (rows == 1))
+        if rows % 2:
+            maps *= random.choice([-1, 1], maps.shape)
+        panes.append(barcode_explanation(portrait=portrait, maps=maps.astype(np.float32), attention=None))
+    page = open_page(panes)
+    page.locator(".staa-root").press("Home")
+    wait_for_frame(page, FIRST)
+    canvases = page.locator("canvas[data-frame]")
+    expect(canvases).to_have_count(len(GRIDS))
+    page.keyboard.down("o")
+    read_turn(page)
+    plain = [read_canvas(canvas) for canvas in canvases.all()]
+    page.keyboard.up("o")
+    read_turn(page)
+    for e, picture, below in zip(panes, map(read_canvas, canvases.all()), plain, strict=True):
+        np.testing.assert_array_equal(picture, draw_frame(e, FIRST, pixels=below), str(e.maps.shape))
+        assert (picture != below).any()
+    x0, y0, x1, y1 = panes[0].box
+    for i, (rows, columns) in enumerate(GRIDS):
+        width, height = (math.floor(side + 0.5) for side in ((x1 - x0) / columns, (y1 - y0) / rows))
+        expected = f" {width} × {height} px ({columns} × {rows} patches)"
+        expect(page.locator(".staa-patch-size")).to_contain_text(expected)
+        if i < len(GRIDS) - 1:
+            page.keyboard.press("p")
+
+
+def read_turn(page: Page) -> None:
+    """Wait until the page has drawn the state of now."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")

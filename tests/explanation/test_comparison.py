@@ -11,6 +11,7 @@ import pytest
 
 from staa_widgets import Comparison, compare
 from staa_widgets.errors import FormatError, ParameterError
+from staa_widgets.explanation.comparison import distinguishing_titles
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.models import VideoModel
 from staa_widgets.storage.format import pack
@@ -34,6 +35,13 @@ def test_a_comparison_is_an_immutable_mapping():
     with pytest.raises(AttributeError, match="cannot assign"):
         comparison.explanations = {}  # pyright: ignore[reportAttributeAccessIssue]
     assert repr(comparison).count("<Explanation of 'bars.mp4' by") == 2
+
+
+def test_titles_are_names_with_the_titles_of_methods():
+    pair = [barcode_explanation(target=1), barcode_explanation(target=2, method="motion_energy", params={})]
+    assert distinguishing_titles(pair) == ["STAA · clap", "Motion energy · jump"]
+    assert distinguishing_titles([pair[0], pair[0]]) == ["STAA", "STAA (2)"]
+    assert list(Comparison.of(*pair)) == ["staa · clap", "motion_energy · jump"]
 
 
 @pytest.mark.parametrize(

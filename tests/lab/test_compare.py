@@ -24,15 +24,15 @@ def test_computed_explanation_replaces_the_active_pane(notebook: Callable[..., N
     book.run(0)
     root = book.run_player(1)
     tabs = root.locator(".staa-tab")
-    expect(tabs).to_have_text(["staa", "rollout"])
+    expect(tabs).to_have_text(["STAA", "Attention rollout"])
     expect(root.locator("canvas[data-frame]")).to_have_count(2)
     root.evaluate("root => { root.id = 'first' }")
     root.press("p")
     assert book.run_json(2) == [1, "rollout", ["staa", "rollout"]]
     root.get_by_role("combobox", name="Method", exact=True).select_option("staa_logit")
-    expect(tabs).to_have_text(["staa", "staa logit"])
+    expect(tabs).to_have_text(["STAA", "Class-specific STAA"])
     assert book.run_json(2) == [1, "staa_logit", ["staa", "staa_logit"]]
     book.run(3)
-    expect(tabs).to_have_text(["staa", "staa (2)"])
+    expect(tabs).to_have_text(["STAA", "STAA (2)"])
     expect(tabs.nth(1)).to_have_attribute("aria-pressed", "true")
     assert book.page.locator("#first").count() == 1, "the player was not rebuilt"

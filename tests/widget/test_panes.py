@@ -52,11 +52,11 @@ def test_a_pane_of_another_clip_has_its_own_frames(first: Explanation):
 def test_the_payload_has_the_names_of_the_panes(first: Explanation):
     payload = pack_panes([first, other(first), other(first, target=first.target)])
     names = {
-        "panes": ["staa · jump", "other · clap", "other · jump"],
-        "pairs": [["staa · jump", "other · clap"], ["clap", "jump"], ["other", "staa"]],
+        "panes": ["STAA · jump", "other · clap", "other · jump"],
+        "pairs": [["STAA · jump", "other · clap"], ["clap", "jump"], ["other", "STAA"]],
     }
     assert [meta["names"] for meta in (payload["meta"], *payload["others"])] == [names] * 3
-    assert pack_panes([first])["meta"]["names"]["panes"] == ["staa"]
+    assert pack_panes([first])["meta"]["names"]["panes"] == ["STAA"]
 
 
 def test_traits_describe_the_active_pane(first: Explanation):

@@ -181,7 +181,8 @@ function drawColorbar({ context, unit, row, stage, foreground, fill, write }: Sh
     const align = i ? (i < 4 ? "center" : "right") : "left";
     write(tick.textContent, top + unit + row / 2, foreground, unit + (i / 4) * width, align);
   }
-  write(textOf(root, ".staa-colorbar .staa-quiet"), top + unit + 1.5 * row);
+  const caption = [".staa-colorbar .staa-quiet", ".staa-patch-size"].map((part) => textOf(root, part)).join(" · ");
+  write(caption, top + unit + 1.5 * row);
 }
 
 /** Class, method, model and map; for several panes only what they share, as their labels show the rest. */

@@ -2,6 +2,7 @@
 
 import { watch } from "../core/reactive.js";
 import { palette } from "../heat/palette.js";
+import type { HeatPicture } from "../session/pane.js";
 import type { Session } from "../session/session.js";
 import { totalName } from "./chart_text.js";
 import { DEFINITIONS } from "./definitions.js";
@@ -17,6 +18,8 @@ export function colorbar(session: Session): HTMLElement {
   const bar = h("div", { class: "staa-gradient", role: "img", "aria-label": "Color bar" });
   const ticks = h("div", { class: "staa-ticks" });
   const caption = h("div", { class: "staa-quiet" });
+  const patchSize = h("div", { class: "staa-quiet staa-patch-size" });
+  const patchWord = term("patch size", DEFINITIONS.patch);
   const words = {
     clip: term("per clip", DEFINITIONS.clipScale),
     frame: term("per frame", DEFINITIONS.frameScale),
@@ -24,7 +27,8 @@ export function colorbar(session: Session): HTMLElement {
   };
   watch(until, () => {
     const shownDifference = mode.value === "difference" && difference.value;
-    const { heat, cutoff, colorTable, colorMax } = shownDifference || active.value;
+    const picture = shownDifference || active.value;
+    const { heat, cutoff, colorTable, colorMax } = picture;
     const { signed, maxShare } = heat.value;
     const gamma = state.gamma.value;
     const perFrame = state.normalize.value === "frame";
@@ -48,6 +52,14 @@ export function colorbar(session: Session): HTMLElement {
           ? ` ${differenceName(session)}, each divided by its own maximum in the clip`
           : ` 1 = ${percent(maxShare * colorMax.value)} of the ${totalName(heat.value)} in one cell`,
     );
+    patchSize.replaceChildren(patchWord, describePatch(picture));
   });
-  return h("div", { class: "staa-colorbar" }, bar, describe(bar, DEFINITIONS.colorbar), ticks, caption);
+  return h("div", { class: "staa-colorbar" }, bar, describe(bar, DEFINITIONS.colorbar), ticks, caption, patchSize);
+}
+
+/** Size of a patch in pixels of the video, and the number of patches across and down. */
+function describePatch({ box, size, heat, meta }: HeatPicture): string {
+  const { rows, columns } = heat.value;
+  const [width, height] = meta.value.clip.size.map((side, i) => ((box[i + 2] - box[i]) / size[i]) * side);
+  return ` ${Math.round(width / columns)} × ${Math.round(height / rows)} px (${columns} × ${rows} patches)`;
 }

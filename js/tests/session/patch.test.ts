@@ -79,7 +79,7 @@ it("restores the previous explanation itself without a kernel", async () => {
   model.emit("destroy");
   session.actions.leavePatch();
   expect(pane.payload.value).toBe(before);
-  expect(session.view.names.value).toEqual(["staa"]);
+  expect(session.view.names.value).toEqual(["STAA"]);
 });
 
 it("says once why patches cannot be computed", async () => {
