@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from numbers import Integral
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from staa_widgets.errors import ParameterError
 from staa_widgets.export.movie import open_movie_file, validate_speed
+from staa_widgets.export.palette import PatternDither, choose_palette
 from staa_widgets.render.frames import RenderedFrames
 from staa_widgets.render.style import DEFAULT_STYLE, HeatStyle
 from staa_widgets.utils.progress import Progress, progress_reporter
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 GIF_MAX_SIDE, GIF_MAX_FPS, GIF_MAX_FRAMES, GIF_MAX_BYTES = 480, 17, 300, 10_000_000
 """Limits of a GIF: pixels of the longer side of its frames, frames a second, frames, bytes."""
 
-_DITHER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.int16) // 2 - 4
-"""Bayer matrix around 0, added to each pixel before it takes the nearest color of the palette."""
+SAMPLED_FRAMES = 16
+"""Number of frames from which the palette is chosen."""
 
 _TRANSPARENT = (1, 254, 3)
 """Palette color of pixels that are the same as in the previous frame."""
@@ -46,7 +46,8 @@ def to_gif(
     """Write a GIF of the clip under its heat map; the GIF repeats forever.
 
     At most 17 frames per second of the preview are shown; each frame stays until the next one. All frames share one
-    palette, so that colors do not flicker. If the file exceeds 10 MB, the frames are made smaller.
+    palette and one pattern of dithering, so that colors neither flicker nor form bands. If the file exceeds 10 MB, the
+    frames are made smaller.
 
     Parameters
     ----------
@@ -97,18 +98,17 @@ def _encode_gif(frames: RenderedFrames, path: Path, speed: float, report: Progre
 
     edges = np.round(100 * (frames.edges - frames.edges[0]) / speed).astype(int)
     durations = [10 * max(int(hundredths), 2) for hundredths in np.diff(edges)]
-    colors, (width, height) = _choose_colors(frames), frames.image_size
-    palette_image, transparent = Image.new("P", (1, 1)), len(colors)
+    colors, height = _choose_colors(frames), frames.image_size[1]
+    palette_image, transparent, dither = Image.new("P", (1, 1)), len(colors), PatternDither(colors)
     palette_image.putpalette(colors.tobytes())
     palette = [*colors.ravel().tolist(), *_TRANSPARENT] + [0, 0, 0] * (255 - transparent)
-    # Ordered dithering has the same pattern in every frame; error diffusion would flicker.
-    dither = np.tile(_DITHER, (height // 4 + 1, width // 4 + 1))[:height, :width, None]
     images: list[Image.Image] = []
     previous = None
     for i, pixels in enumerate(frames):
         report("writing the GIF", i, len(frames))
-        pixels[:height] = np.clip(pixels[:height] + dither, 0, 255)
-        indices = np.asarray(Image.fromarray(pixels).quantize(palette=palette_image, dither=Image.Dither.NONE))
+        # Text and bars of the chart stay sharp without a pattern.
+        chart = np.asarray(Image.fromarray(pixels[height:]).quantize(palette=palette_image, dither=Image.Dither.NONE))
+        indices = np.concatenate([dither.reduce(pixels[:height]), chart])
         indices = np.where(indices < transparent, indices, 0).astype(np.uint8)
         changed = indices if previous is None else np.where(indices == previous, np.uint8(transparent), indices)
         image = Image.fromarray(changed, "P")
@@ -132,13 +132,6 @@ def _encode_gif(frames: RenderedFrames, path: Path, speed: float, report: Progre
 
 
 def _choose_colors(frames: RenderedFrames) -> NDArray[np.uint8]:
-    """Return the palette of all frames, uint8 ``(n, 3)``: colors of sampled pixels, the colormap, and white."""
-    from PIL import Image
-
-    pixels = np.concatenate([image[::2, ::2].reshape(-1, 3) for image in frames.sample(12)])
-    colormap = np.repeat(frames.compositor.colormap, len(pixels) // 4000 + 1, axis=0)
-    sample = np.concatenate([pixels[(pixels < 250).any(axis=1)], colormap])
-    side = math.isqrt(len(sample))
-    palette = Image.fromarray(sample[-side * side :].reshape(side, side, 3)).quantize(254).getpalette() or []
-    colors = np.unique(np.array([*palette[: 3 * 254], 255, 255, 255], np.uint8).reshape(-1, 3), axis=0)
-    return colors[(colors != _TRANSPARENT).any(axis=1)]
+    """Return the palette of all frames, uint8 ``(n, 3)``, which lacks the color of transparent pixels."""
+    palette = choose_palette((image[::2, ::2] for image in frames.sample(SAMPLED_FRAMES)), 254)
+    return palette[(palette != _TRANSPARENT).any(axis=1)]

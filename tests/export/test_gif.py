@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 import staa_widgets.export.gif
+from staa_widgets.render.frames import RenderedFrames
+from staa_widgets.render.style import HeatStyle
 from tests.helpers.barcodes import FIRST, barcode_explanation, read_frame_index
 
 WITHOUT_CHART: dict[str, Any] = {"chart": False, "progress": False}
@@ -75,3 +77,24 @@ def test_a_gif_is_made_smaller_where_it_would_be_too_large(tmp_path: Path, monke
     with Image.open(e.to_gif(tmp_path / "b.gif", max_side=240, **WITHOUT_CHART)) as gif:
         assert gif.size == (180, 101)
     assert (tmp_path / "b.gif").stat().st_size < size
+
+
+def test_heat_has_no_bands(tmp_path: Path):
+    """The mean error of a neighborhood is small, although the palette has few of the colors."""
+    e = barcode_explanation()
+    heated, plain = (
+        dict(zip(frames.frames.tolist(), frames, strict=True))
+        for frames in (RenderedFrames(e, HeatStyle(opacity=opacity), chart=False) for opacity in (0.75, 0))
+    )
+    errors = []
+    with Image.open(e.to_gif(tmp_path / "movie.gif", **WITHOUT_CHART)) as gif:
+        for i in range(0, getattr(gif, "n_frames", 1), 3):
+            gif.seek(i)
+            drawn = gif.convert("RGB")
+            index = read_frame_index(np.asarray(drawn))
+            expected = Image.fromarray(heated[index])
+            blurred = [np.asarray(image.filter(ImageFilter.BoxBlur(2))).astype(int) for image in (drawn, expected)]
+            heat = np.abs(heated[index].astype(int) - plain[index]).max(axis=2) > 40
+            errors.extend(np.abs(blurred[0] - blurred[1])[heat].mean(axis=1).tolist())
+    assert len(errors) > 1000
+    assert np.mean(errors) < 2
