@@ -355,6 +355,7 @@ def test_difference_equals_the_overlay_drawn_in_numpy(open_page: Open, grid: str
         expect(page.get_by_label("Colormap", exact=True)).to_be_disabled()
         # Point at the cell of the largest difference.
         row, column = np.unravel_index(np.abs(field).argmax(), field.shape)
+        page.locator("canvas:visible").first.scroll_into_view_if_needed()
         picture = bounding_boxes(page, "canvas")[0]
         x = box[0] + (column + 0.5) / field.shape[1] * (box[2] - box[0])
         y = np.clip(box[1] + (row + 0.5) / field.shape[0] * (box[3] - box[1]), 1, 179)
