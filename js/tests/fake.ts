@@ -27,7 +27,7 @@ export function payloadTraits(): Record<string, unknown> {
 export function named(payloads: Payload[], nameOf: (meta: Meta) => string): Payload[] {
   const panes = payloads.map(({ meta }) => nameOf(meta));
   const pairs = panes.map((own, i): [string, string] => [own, panes[(i + 1) % panes.length]]);
-  return payloads.map((payload) => ({ ...payload, meta: { ...payload.meta, names: { panes, pairs } } }));
+  return payloads.map((payload) => ({ ...payload, meta: { ...payload.meta, names: { panes, keys: panes, pairs } } }));
 }
 
 /** An abort controller without Node's limit of ten listeners, which browsers do not have. */

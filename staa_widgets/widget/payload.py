@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from staa_widgets.explanation.comparison import distinguishing_titles
+from staa_widgets.explanation.comparison import distinguishing_names, distinguishing_titles
 from staa_widgets.explanation.notices import list_notices
 from staa_widgets.explanation.own_maps import is_own_maps
 from staa_widgets.explanation.sentence import summarize
@@ -192,15 +192,20 @@ def pane_names(explanations: Sequence[Explanation]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``panes``: one name for each pane; ``pairs``: for each pane, a name of it and a name of the next pane (the first
-        follows the last), made from the differences of these two panes only.
+        ``panes``: one name for each pane, with the title of its method; ``keys``: its key in a `Comparison`;
+        ``pairs``: for each pane, a name of it and a name of the next pane (the first follows the last), made from the
+        differences of these two panes only.
     """
     pairs = zip(explanations, [*explanations[1:], explanations[0]], strict=True)
-    return {"panes": _shown_names(explanations), "pairs": [_shown_names(pair) for pair in pairs]}
+    return {
+        "panes": _shown_titles(explanations),
+        "keys": [drop_direction_controls(name) for name in distinguishing_names(explanations)],
+        "pairs": [_shown_titles(pair) for pair in pairs],
+    }
 
 
-def _shown_names(explanations: Sequence[Explanation]) -> list[str]:
-    return [drop_direction_controls(name) for name in distinguishing_titles(explanations)]
+def _shown_titles(explanations: Sequence[Explanation]) -> list[str]:
+    return [drop_direction_controls(title) for title in distinguishing_titles(explanations)]
 
 
 def _supported_methods(e: Explanation) -> list[Method]:

@@ -53,6 +53,7 @@ def test_the_payload_has_the_names_of_the_panes(first: Explanation):
     payload = pack_panes([first, other(first), other(first, target=first.target)])
     names = {
         "panes": ["STAA · jump", "other · clap", "other · jump"],
+        "keys": ["staa · jump", "other · clap", "other · jump"],
         "pairs": [["STAA · jump", "other · clap"], ["clap", "jump"], ["other", "STAA"]],
     }
     assert [meta["names"] for meta in (payload["meta"], *payload["others"])] == [names] * 3

@@ -9,13 +9,12 @@ import type { Session } from "../session/session.js";
  * tests/browser/test_export.py compares the two.
  */
 export function tableAsCsv(session: Session): string {
-  const { all: panes } = session.panes;
-  const { names } = session.view;
+  const { all: panes, names } = session.panes;
   const several = panes.length > 1;
   const rows = panes.flatMap((pane, i) => {
     const { layout, heat } = pane;
     const { temporal, temporalSigned, signed } = heat.peek();
-    const titles = [...(several ? [names.peek()[i]] : []), mapName(session, pane)].map(quote);
+    const titles = [...(several ? [names.peek().keys[i]] : []), mapName(session, pane)].map(quote);
     return layout.spans.map((span, s) => {
       const numbers = [...span, temporal[s]].map((number) => number.toFixed(6));
       return [

@@ -139,7 +139,7 @@ export interface Meta {
   card: string | null;
   model: string;
   /** Short names of all panes, and for each pane the names that distinguish it from the next one. */
-  names: { panes: string[]; pairs: [own: string, next: string][] };
+  names: { panes: string[]; keys: string[]; pairs: [own: string, next: string][] };
   /** Parts of file names for the clip and the method. */
   file_stems: { clip: string; method: string };
   /** Python code that computes the explanation again. */
