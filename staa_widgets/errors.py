@@ -201,6 +201,10 @@ class IncompleteAttributionWarning(UserWarning):
     """Attributions do not add up to the difference in the logit that they should explain."""
 
 
+class ReducedQualityWarning(UserWarning):
+    """A file shows frames of less quality than asked for without a limit, so that it fits into its limit."""
+
+
 def suggest_name(name: str, known: Iterable[str], otherwise: str) -> str:
     """Return a hint with the known name most similar to an unknown one, or `otherwise` if no name is similar."""
     matches = get_close_matches(name, list(known), 1)

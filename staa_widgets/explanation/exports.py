@@ -212,9 +212,15 @@ class Exportable(ABC):
             options = {"video": video, "audio": True, **options}
         return export_format.write(self, path, style, **options)
 
-    def to_html(self, path: str | os.PathLike[str], style: Any = None, **settings: Any) -> Path:
-        """Write a page that plays the clip under its heat map offline; settings as for `staa_widgets.Player`."""
-        return EXPORT_FORMATS["html"].write(self, path, style, **settings)
+    def to_html(
+        self, path: str | os.PathLike[str], style: Any = None, *, max_mb: float | None = None, **settings: Any
+    ) -> Path:
+        """Write a page that plays the clip under its heat map offline; settings as for `staa_widgets.Player`.
+
+        With `max_mb`, frames of less quality keep the page within so many megabytes; a `ReducedQualityWarning` says
+        what was lowered, and an `ExportError` how small the page can be; see `staa_widgets.widget.page.to_html`.
+        """
+        return EXPORT_FORMATS["html"].write(self, path, style, max_mb=max_mb, **settings)
 
     def to_video(self, path: str | os.PathLike[str], style: Any = None, **options: Any) -> Path:
         """Write an mp4 file of the clip under its heat map; options as for `staa_widgets.export.movie.to_video`."""

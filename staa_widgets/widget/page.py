@@ -5,16 +5,21 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from staa_widgets.render.style import HeatStyle
 from staa_widgets.utils.files import export_bytes
 from staa_widgets.utils.html import escape_text, source_hash
 from staa_widgets.widget.bundle import read_bundle
+from staa_widgets.widget.page_size import fit_page
 from staa_widgets.widget.panes import PaneInput, as_panes, pack_panes
 from staa_widgets.widget.settings import check_settings
+
+if TYPE_CHECKING:
+    from staa_widgets.explanation.explanation import Explanation
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -37,7 +42,12 @@ _PAGE = """<!doctype html>
 
 
 def to_html(
-    explanation: PaneInput, path: str | os.PathLike[str], style: HeatStyle | None = None, **settings: Any
+    explanation: PaneInput,
+    path: str | os.PathLike[str],
+    style: HeatStyle | None = None,
+    *,
+    max_mb: float | None = None,
+    **settings: Any,
 ) -> Path:
     """Write an HTML page that plays the clip under its heat map.
 
@@ -53,6 +63,10 @@ def to_html(
         File to write; an existing file is replaced atomically.
     style
         Style of the heat map when the page opens.
+    max_mb
+        Largest size of the page in megabytes (10⁶ bytes). If the page is larger, its frames are encoded again with
+        less quality, then with fewer pixels, and a `ReducedQualityWarning` and the details of the run say so. Maps and
+        numbers stay as they are. Default: no limit.
     **settings
         Other settings of `staa_widgets.Player` when the page opens, such as ``layer=3, opacity=0.5``; they take
         precedence over `style`.
@@ -65,7 +79,9 @@ def to_html(
     Raises
     ------
     ExportError
-        If the file cannot be written, or the player was not built.
+        If the file cannot be written, the page cannot fit into `max_mb`, or the player was not built.
+    ParameterError
+        If `max_mb` is not a positive number.
     SettingError
         If a setting has an invalid value.
     TypeError
@@ -73,7 +89,13 @@ def to_html(
     """
     if style is not None:
         settings = {**asdict(style), **settings}
-    return export_bytes(path, page_text(explanation, **settings).encode(), "page")
+
+    def write(panes: Sequence[Explanation]) -> bytes:
+        return page_text(panes, **settings).encode()
+
+    panes = as_panes(explanation)
+    content = write(panes) if max_mb is None else fit_page(panes, write, max_mb)
+    return export_bytes(path, content, "page")
 
 
 def page_text(explanation: PaneInput, **settings: Any) -> str:
