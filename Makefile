@@ -25,7 +25,7 @@ PYTEST := $(BIN)/python -m pytest
 # Tests in JupyterLab are marked `browser` too.
 SKIPPED := $(if $(STAA_SKIP_BROWSER), and not browser)
 
-.PHONY: demo lab test test-python test-browser test-lab test-all fuzz vitest lint format settings reference bench truth matrix course train clean help
+.PHONY: demo lab test test-python test-browser test-lab test-all fuzz vitest lint format settings reference bench truth matrix course notebooks-report docs train clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -46,6 +46,7 @@ help:
 	@echo "make truth   compare all methods with the ground truth of synthetic clips"
 	@echo "make matrix  test other releases of transformers and anywidget, marimo, Firefox, WebKitGTK and Voila, each in its own"
 	@echo "             environment (needs firefox-esr, webkit2gtk-driver and xvfb)"
+	@echo "make docs    build the documentation site in out/docs/html, and check it; it runs the notebooks if they changed"
 	@echo "make course  release and autograde the assignments with nbgrader: perfect submissions and tricks"
 	@echo "make train   make the training clips and train the six bundled models (about seven hours). Finished stages are"
 	@echo "             not repeated, so it can be stopped at any time; checkpoints are in out/training"
@@ -77,6 +78,7 @@ test-lab: chromium $(VENV)/.developing $(BUNDLE)
 # Tests that take too long for every commit, under 90 minutes in all: fuzzing, whole notebooks in a browser, the docs, the
 # course. Mark such a test `slow`, or add a target beside `matrix`.
 test-all: test
+	@$(MAKE) docs
 	@echo "== slow tests: pytest"
 	@$(PYTEST) -m "slow$(SKIPPED)" || [ $$? -eq 5 ] # 5: no test is marked so
 	@$(MAKE) course
@@ -119,8 +121,17 @@ truth: $(VENV)/.developing $(BUNDLE)
 	$(BIN)/python -m benchmarks.results --page out/benchmark/results.md
 	$(BIN)/python -m benchmarks.yardstick --page out/benchmark/yardstick.md
 
+notebooks-report: $(VENV)/.developing $(BUNDLE)
+	@rm -rf out/notebooks && mkdir -p out && cp -r notebooks out/notebooks
+	@cd out/notebooks && $(CURDIR)/$(PYTEST) -p no:cacheprovider --nbmake --overwrite . && echo '[]' > report.json
+
 matrix: $(BUNDLE)
 	@OMP_NUM_THREADS=1 $(PYTHON) tests/matrix.py .venv-matrix
+
+# Notebooks are run only if one of them has changed since its last run.
+docs: $(VENV)/.docs $(BUNDLE)
+	@for file in notebooks/*.ipynb; do [ out/$$file -nt $$file ] || { $(MAKE) notebooks-report && break || exit 1; }; done
+	@$(BIN)/python -m docs.site --notebooks out/notebooks --out out/docs
 
 course: $(VENV)/.developing .venv-course/.installed
 	@$(BIN)/python -m course.check --nbgrader .venv-course/bin/nbgrader --out out/course
@@ -156,6 +167,11 @@ $(VENV)/.installed: $(VENV)/.torch pyproject.toml
 $(VENV)/.lab: $(VENV)/.installed
 	@echo "== installing JupyterLab"
 	@$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt -e '.[lab]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.developing
+	@echo "== installing Sphinx"
+	@$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt -e '.[docs]'
 	@touch $@
 
 $(VENV)/.developing: $(VENV)/.installed

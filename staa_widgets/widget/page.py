@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,13 +102,27 @@ def page_text(explanation: PaneInput, **settings: Any) -> str:
     """Return the text of the page that `to_html` writes; raises the same errors."""
     panes = as_panes(explanation)
     state = check_settings(panes, settings, "to_html")
-    script, style = read_bundle("page.js"), read_bundle("widget.css")
-    elements = [_payload_element(name, value) for name, value in {**pack_panes(panes), "state": state}.items()]
-    first = panes[0]
     descriptions = [f"{e.target_name} · {e.method}" for e in panes]
+    return payload_page(pack_panes(panes), state, f"{panes[0].clip_name or 'Clip'} · {' | '.join(descriptions)}")
+
+
+def payload_page(payload: Mapping[str, Any], state: Mapping[str, Any], title: str) -> str:
+    """Return the text of a page that plays a payload.
+
+    Parameters
+    ----------
+    payload
+        As returned by `staa_widgets.widget.panes.pack_panes`.
+    state
+        Settings of the player, as stored by `staa_widgets.Player`.
+    title
+        Title of the page.
+    """
+    script, style = read_bundle("page.js"), read_bundle("widget.css")
+    elements = [_payload_element(name, value) for name, value in {**payload, "state": state}.items()]
     return _PAGE.format(
         policy=f"default-src 'none'; script-src {source_hash(script)}; style-src {source_hash(style)}; img-src data:",
-        title=escape_text(f"{first.clip_name or 'Clip'} · {' | '.join(descriptions)}"),
+        title=escape_text(title),
         style=style,
         payload="\n".join(elements),
         script=script,
