@@ -30,7 +30,7 @@ SKIPPED := $(if $(STAA_SKIP_BROWSER), and not browser)
 
 help:
 	@echo "make demo    explain a synthetic clip with the bundled model and write an interactive page"
-	@echo "make lab     open the quickstart notebook in JupyterLab"
+	@echo "make lab     open the first notebook in JupyterLab"
 	@echo "make test    run the tests: TypeScript, Python, Chromium, JupyterLab (needs Chromium, or STAA_SKIP_BROWSER=1)"
 	@echo "make test-python, make test-browser, make test-lab"
 	@echo "             run one part of the Python tests: without a browser, in Chromium, in JupyterLab and Notebook"
@@ -44,6 +44,8 @@ help:
 	@echo "             write docs/reference.md: the public API, from the docstrings"
 	@echo "make bench   measure overhead, cost, scale and the player on this machine (a quarter of an hour)"
 	@echo "make truth   compare all methods with the ground truth of synthetic clips"
+	@echo "make notebooks-report"
+	@echo "             run every notebook once and measure it: seconds, memory and size; outputs are in out/notebooks"
 	@echo "make matrix  test other releases of transformers and anywidget, marimo, Firefox, WebKitGTK and Voila, each in its own"
 	@echo "             environment (needs firefox-esr, webkit2gtk-driver and xvfb)"
 	@echo "make docs    build the documentation site in out/docs/html, and check it; it runs the notebooks if they changed"
@@ -56,7 +58,7 @@ demo: $(VENV)/.installed $(BUNDLE)
 	@$(BIN)/staa demo --out out/demo
 
 lab: $(VENV)/.lab $(BUNDLE)
-	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb $(LAB)
+	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/01_where_and_when.ipynb $(LAB)
 
 test: chromium vitest
 	@echo "== Python: pytest"
@@ -122,8 +124,7 @@ truth: $(VENV)/.developing $(BUNDLE)
 	$(BIN)/python -m benchmarks.yardstick --page out/benchmark/yardstick.md
 
 notebooks-report: $(VENV)/.developing $(BUNDLE)
-	@rm -rf out/notebooks && mkdir -p out && cp -r notebooks out/notebooks
-	@cd out/notebooks && $(CURDIR)/$(PYTEST) -p no:cacheprovider --nbmake --overwrite . && echo '[]' > report.json
+	@$(BIN)/python -m benchmarks.notebooks
 
 matrix: $(BUNDLE)
 	@OMP_NUM_THREADS=1 $(PYTHON) tests/matrix.py .venv-matrix

@@ -40,7 +40,7 @@ def page_of(path: str) -> str | None:
     Returns
     -------
     str or None
-        Name of the page without its suffix, such as ``"usage"`` or ``"learn/01_quickstart"``. Source files have a page
+        Name of the page without its suffix, such as ``"usage"`` or ``"learn/01_where_and_when"``. Source files have a page
         below ``source/``. A folder has the page of its README or of its ``__init__.py``.
     """
     if path in PAGES:
