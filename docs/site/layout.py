@@ -40,8 +40,8 @@ def page_of(path: str) -> str | None:
     Returns
     -------
     str or None
-        Name of the page without its suffix, such as ``"usage"`` or ``"learn/01_where_and_when"``. Source files have a page
-        below ``source/``. A folder has the page of its README or of its ``__init__.py``.
+        Name of the page without its suffix, such as ``"usage"`` or ``"learn/01_where_and_when"``. Source files have a
+        page below ``source/``. A folder has the page of its README or of its ``__init__.py``.
     """
     if path in PAGES:
         return PAGES[path]
