@@ -25,6 +25,7 @@ def test_no_output_is_empty(lab: Lab, page: Page, name: str) -> None:
     shutil.copy(OUT / f"{name}.ipynb", lab.books)
     lab.set_preferences("@jupyterlab/notebook-extension", "tracker", windowingMode="none")
     page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     page.set_viewport_size({"width": 1280, "height": 1000})
     book = Notebook(page, lab, f"{name}.ipynb")
     expect(book.cells).to_have_count(len(cells))
