@@ -205,6 +205,10 @@ class ReducedQualityWarning(UserWarning):
     """A file shows frames of less quality than asked for without a limit, so that it fits into its limit."""
 
 
+class OutOfDomainWarning(UserWarning):
+    """A model that knows drawn actions only, as the bundled ones, was given a film or another clip."""
+
+
 def suggest_name(name: str, known: Iterable[str], otherwise: str) -> str:
     """Return a hint with the known name most similar to an unknown one, or `otherwise` if no name is similar."""
     matches = get_close_matches(name, list(known), 1)

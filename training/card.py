@@ -60,7 +60,19 @@ def write_card(folder: Path, model: int, predictions: Sequence[Prediction], orig
         class_rows=format_rows([*by_class, ("**all**", share_found(clear, model))]),
         share_rows=format_rows(by_share),
         other_rows=format_rows([(OTHER_SETS[name], share) for name, share in others.items()]),
+        style=style_section(),
     )
+
+
+def style_section() -> str:
+    """Return the section about clips that are not drawn, with the figures of docs/generated/drawn_style.md."""
+    page = STYLE_PAGE.read_text("utf-8")
+    return STYLE.format(figures=next(line for line in page.splitlines() if line.startswith("Of ")))
+
+
+def with_style_section(card: str) -> str:
+    """Return a card with the section about clips that are not drawn as it is now, at its end."""
+    return f"{card.partition(STYLE.splitlines()[0])[0].rstrip()}\n\n{style_section()}"
 
 
 def format_band(low: float, high: float) -> str:
@@ -80,7 +92,12 @@ def main() -> None:
     parser.add_argument("--others", type=int, default=200, help="clips of each other set")
     parser.add_argument("--model", type=Path, nargs="+", default=list_bundled(), help="folders; README.md is written")
     parser.add_argument("--origin", default=ONE_RUN, help="sentence about the run that trained the models")
+    parser.add_argument("--style", action="store_true", help="write only the section about clips that are not drawn")
     options = parser.parse_args()
+    if options.style:
+        for card in [folder / "README.md" for folder in options.model]:
+            card.write_text(with_style_section(card.read_text("utf-8")), "utf-8")
+        return
     predictions = predict_actions(list_cases(options.clips, options.others), options.model)
     for index, folder in enumerate(options.model):
         text = write_card(folder, index, predictions, options.origin)
@@ -104,6 +121,13 @@ OTHER_SETS = {
     "backwards": "raise_arm played backwards, predicted as lower_arm",
 }
 ONE_RUN = "`make train` trains it again; on another machine its weights differ slightly."
+STYLE_PAGE = Path(__file__).parents[1] / "docs" / "generated" / "drawn_style.md"
+STYLE = """## Clips that are not drawn
+
+The model also answers for films, with high probabilities that mean nothing. Player, page and command line therefore say
+when the frames do not look drawn, which is measured on the pixels, without the model (`benchmarks/drawn_style.py`).
+{figures}
+"""
 CARD = """---
 license: apache-2.0
 pipeline_tag: video-classification
@@ -141,7 +165,8 @@ Other clips:
 | clips | number | accuracy |
 |---|---|---|
 {other_rows}
-"""
+
+{style}"""
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,7 @@
 """``staa doctor``: check the installation, and print what is missing and what to do about it.
 
 The default checks read versions and files only; they do not load torch or transformers, because loading takes seconds.
+They ask the Hugging Face Hub for one model, unless a model of real videos was downloaded before.
 `--full` loads everything, tries every device and explains a synthetic clip.
 """
 
@@ -139,6 +140,13 @@ def _check_bundled_model() -> Iterator[Check]:
     yield _ok(f"{len(config['id2label'])} classes, {config['num_frames']} frames, {count} weight tensors")
 
 
+def _check_film_model() -> Iterator[Check]:
+    from staa_widgets.cli.film_models import describe_film_models
+
+    is_available, text = describe_film_models()
+    yield _ok(text) if is_available else _warn(text)
+
+
 def _check_player() -> Iterator[Check]:
     folder = _PACKAGE / "widget" / "static"
     missing = [
@@ -206,6 +214,7 @@ _CHECKS: dict[str, Callable[[], Iterator[Check]]] = {
     "transformers": _check_transformers,
     "video readers": _check_readers,
     "bundled model": _check_bundled_model,
+    "film model": _check_film_model,
     "player": _check_player,
     "cache": _check_cache,
 }

@@ -48,6 +48,7 @@ class WindowAccumulator:
         self.errors: dict[int, Mapping[str, float]] = {}
         self.completeness_gaps: dict[int, float] = {}
         self.masks: dict[int, Masks] = {}
+        self.style_deviations: dict[int, float] = {}
         self.target: Target = 0
         self._targets: dict[int, Target] = {}
 
@@ -113,6 +114,8 @@ class WindowAccumulator:
             self.completeness_gaps[result.window] = result.completeness_gap
         if result.masks is not None:
             self.masks[result.window] = result.masks
+        if result.record.style_deviation is not None:
+            self.style_deviations[result.window] = result.record.style_deviation
 
     def _without_attention(self, window_record: WindowRecord) -> WindowRecord:
         """Store the attention and logits of a window, and return its record reduced to the logits."""
@@ -121,7 +124,12 @@ class WindowAccumulator:
         self._add_attention(window, record)
         logits = self.logits[window]
         logits_only = Record(
-            record.geometry, record.attention_type, logits, record.target, sampling_errors=record.sampling_errors
+            record.geometry,
+            record.attention_type,
+            logits,
+            record.target,
+            sampling_errors=record.sampling_errors,
+            style_deviation=record.style_deviation,
         )
         return WindowRecord(window, logits_only)
 

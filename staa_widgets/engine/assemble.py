@@ -153,6 +153,7 @@ def explain_clip(
             run.timer.seconds,
             merged.masks,
             windows.logits.mean(0),
+            list(windows.style_deviations.values()),
         ),
         **_clip_fields(run, run.request.clip),
     )
@@ -192,6 +193,7 @@ def explain_window(run: ExplainRun, layout: SliceLayout, result: WindowResult) -
             result.seconds,
             result.masks,
             logits,
+            [] if record.style_deviation is None else [record.style_deviation],
         ),
         **_clip_fields(run, clip),
     )
@@ -262,6 +264,7 @@ def _provenance(
     seconds: Mapping[str, float],
     masks: Masks | None,
     logits: NDArray[np.floating],
+    style_deviations: Sequence[float],
 ) -> dict[str, Any]:
     from staa_widgets.models.feature_layers import has_layers
 
@@ -297,6 +300,8 @@ def _provenance(
         "seconds": dict(seconds),
         # The largest gap of all windows, see `staa_widgets.methods.result.completeness_gap`.
         **({"completeness_gap": max(completeness_gaps)} if completeness_gaps else {}),
+        # For a model that knows drawn actions only: the median over windows, see `staa_widgets.engine.style_check`.
+        **({"style_deviation": round(float(np.median(style_deviations)), 4)} if style_deviations else {}),
         **({} if masks is None else {"masks": _describe_masks(masks)}),
     }
 

@@ -15,7 +15,12 @@ from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.method_list import MethodsLike, name_methods
 from staa_widgets.engine.options import default_methods, resolve_options
 from staa_widgets.engine.request import ExplainRequest, attach_request, resolve_request
-from staa_widgets.engine.result_warnings import warn_if_class_ignored, warn_if_incomplete, warn_if_off_recipe
+from staa_widgets.engine.result_warnings import (
+    warn_if_class_ignored,
+    warn_if_film,
+    warn_if_incomplete,
+    warn_if_off_recipe,
+)
 from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.records.record import Needs
@@ -144,6 +149,7 @@ def explain(
     warn_if_class_ignored(request, explanation, stacklevel=3)
     warn_if_incomplete(explanation, stacklevel=3)
     warn_if_off_recipe(explanation, stacklevel=3)
+    warn_if_film(explanation, stacklevel=3)
     return explanation
 
 
@@ -273,7 +279,9 @@ def compare(
         comparison = Comparison({name: finish_run(run) for name, run in zip(named_methods, runs, strict=True)})
     for explanation in comparison.values():
         warn_if_incomplete(explanation, stacklevel=3)
-    warn_if_off_recipe(next(iter(comparison.values())), stacklevel=3)
+    first = next(iter(comparison.values()))
+    warn_if_off_recipe(first, stacklevel=3)
+    warn_if_film(first, stacklevel=3)
     return comparison
 
 
@@ -283,7 +291,7 @@ def _explain_windows(request: ExplainRequest, progress: Progress | bool | None) 
     from staa_widgets.engine.run import ExplainRun
     from staa_widgets.engine.window_maps import attribute_windows
 
-    has_warned = has_warned_of_gap = False
+    has_warned = has_warned_of_gap = has_warned_of_film = False
     is_first = True
     with progress_reporter(progress) as report:
         run = ExplainRun(request, report)
@@ -301,6 +309,7 @@ def _explain_windows(request: ExplainRequest, progress: Progress | bool | None) 
                 frames = tuple(frame - clip.first_frame for frame in run.frames(result.window))
                 window_request = replace(request, clip=clip, window=None, stride=None, frames=frames)
                 explanation = _describe_call(run, explanation, window_request, preview, hit=result.cached)
+                has_warned_of_film = has_warned_of_film or warn_if_film(explanation, stacklevel=3)
                 if is_first:
                     is_first = False
                     warn_if_off_recipe(explanation, stacklevel=3)

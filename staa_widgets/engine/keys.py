@@ -36,6 +36,7 @@ VERSIONS: Mapping[str, int] = MappingProxyType(
         "merge": 2,
         "preview": 2,
         "metrics": 1,
+        "style": 1,
     }
 )
 """Versions of the parts that compute cached values; each method and each metric also has a version of its own."""
@@ -47,7 +48,7 @@ def explanation_key(run: ExplainRun) -> str:
     return _run_key(
         run,
         kind="explanation",
-        versions=_versions("capture", "methods", "profile", "merge"),
+        versions=_versions("capture", "methods", "profile", "merge", "style"),
         frames=run.all_frames(),
         extent=(clip.first_frame, len(clip), clip.end),
         method=(run.method.name, run.method.version),
@@ -66,7 +67,7 @@ def record_key(run: ExplainRun, window: int, target: Target | None) -> str:
     return _run_key(
         run,
         kind="record",
-        versions=_versions("capture"),
+        versions=_versions("capture", "style"),
         frames=run.frames(window),
         target=record_target,
         exact=run.needs.exact,

@@ -17,7 +17,12 @@ from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.options import RequestOptions, resolve_options
 from staa_widgets.engine.recipe_check import resolve_window
 from staa_widgets.engine.request import resolve_request
-from staa_widgets.engine.result_warnings import warn_if_class_ignored, warn_if_incomplete, warn_if_off_recipe
+from staa_widgets.engine.result_warnings import (
+    warn_if_class_ignored,
+    warn_if_film,
+    warn_if_incomplete,
+    warn_if_off_recipe,
+)
 from staa_widgets.engine.video_list import list_videos
 from staa_widgets.errors import CancelledError, StaaError
 from staa_widgets.records.record import Needs
@@ -152,6 +157,7 @@ def _explain_groups(
                 if outcome.explanation is not None and not isinstance(run, Exception):
                     warn_if_class_ignored(run.request, outcome.explanation, stacklevel=4)
                     warn_if_incomplete(outcome.explanation, stacklevel=4)
+                    warn_if_film(outcome.explanation, stacklevel=4)
                     if not has_warned:
                         has_warned = warn_if_off_recipe(outcome.explanation, stacklevel=4)
                     if run.memory_cache:

@@ -6,13 +6,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from staa_widgets.engine.entries import RECORD, record_fits
 from staa_widgets.engine.keys import record_key, record_lock_name
 from staa_widgets.engine.lock import compute_lock
+from staa_widgets.engine.style_check import window_style
 from staa_widgets.engine.window_reader import WindowReader
 from staa_widgets.models.batching import max_batch_size, run_within_memory, trim_heap
 from staa_widgets.records.record import Needs, Record
@@ -148,6 +149,10 @@ def record_batch(pending: Sequence[PendingWindow], needs: Needs, max_size: int |
         max_size = 1
     run_within_memory(model, run_passes, needs=needs, max_size=max_size, count=len(pending))
     seconds_per_window = (time.perf_counter() - start_time) / len(pending)
+    records = [
+        replace(record, style_deviation=window_style(window.run.model, window.pixels))
+        for window, record in zip(pending, records, strict=True)
+    ]
     for window, window_record in zip(pending, records, strict=True):
         window.run.timer.add("forward", seconds_per_window)
         _store_record(window, window_record, needs)

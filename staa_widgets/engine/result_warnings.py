@@ -1,12 +1,12 @@
-"""Warnings about an explanation: its class, its completeness, and frames that the model was not trained to see."""
+"""Warnings about an explanation: its class, its completeness, and clips that the model was not trained to see."""
 
 from __future__ import annotations
 
 import warnings
 from typing import TYPE_CHECKING
 
-from staa_widgets.errors import IncompleteAttributionWarning
-from staa_widgets.explanation.notices import describe_completeness, describe_recipe
+from staa_widgets.errors import IncompleteAttributionWarning, OutOfDomainWarning
+from staa_widgets.explanation.notices import describe_completeness, describe_film, describe_recipe
 from staa_widgets.records.target import target_name
 
 if TYPE_CHECKING:
@@ -41,4 +41,15 @@ def warn_if_off_recipe(explanation: Explanation, stacklevel: int) -> bool:
     notice = describe_recipe(explanation)
     if notice is not None:
         warnings.warn(str(notice), stacklevel=stacklevel)
+    return notice is not None
+
+
+def warn_if_film(explanation: Explanation, stacklevel: int) -> bool:
+    """Warn if a model that knows drawn actions only was given a film or another clip; return whether it was.
+
+    The warning names the clip, because Python shows a warning with the same text only once.
+    """
+    notice = describe_film(explanation)
+    if notice is not None:
+        warnings.warn(f"{explanation.clip_name or 'A clip'}: {notice}", OutOfDomainWarning, stacklevel=stacklevel)
     return notice is not None

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from staa_widgets.datasets.drawn_actions.style import LIMIT
+
 if TYPE_CHECKING:
     from staa_widgets.explanation.explanation import Explanation
+
+FILM_MODEL = "MCG-NJU/videomae-base-finetuned-kinetics"
+"""Published model for films that notices name: it knows 400 actions of people."""
+
+FILM_MODEL_MB = 350
+"""Size of this model's files in MB."""
 
 MAX_COMPLETENESS_GAP = 0.05
 """Completeness gap above which attributions count as incomplete."""
@@ -37,8 +45,22 @@ class Notice(NamedTuple):
 
 def list_notices(explanation: Explanation) -> list[Notice]:
     """Return the notices about an explanation, the gravest first."""
-    notices = (describe_recipe(explanation), describe_completeness(explanation))
+    notices = (describe_film(explanation), describe_recipe(explanation), describe_completeness(explanation))
     return [notice for notice in notices if notice is not None]
+
+
+def describe_film(explanation: Explanation) -> Notice | None:
+    """Return a notice if a model that knows drawn actions only was given a film or another clip."""
+    deviation = explanation.provenance.get("style_deviation")
+    if not isinstance(deviation, int | float) or not deviation > LIMIT:  # also if it is no number: NaN
+        return None
+    return Notice(
+        "film",
+        f"This small model knows {len(explanation.labels)} drawn actions and nothing of films, and this clip does not "
+        "look like one of its drawings.",
+        "What it says here means nothing. For a film, take a model that was trained on films:",
+        f'staa.explain(video, "{FILM_MODEL}")',
+    )
 
 
 def describe_completeness(explanation: Explanation) -> Notice | None:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from staa_widgets.datasets.drawn_actions import CLASSES
 from staa_widgets.errors import ParameterError, UnsupportedModelError
 from staa_widgets.models.checkpoint.json_file import read_json
 from staa_widgets.models.checkpoint.load import load_checkpoint
@@ -28,6 +29,9 @@ from staa_widgets.utils.text import check_text
 
 _DRAWN_CLIPS = Recipe(seconds=4.0, whole=True)
 """Recipe of the bundled models."""
+
+_BUNDLED_NAME = "bundled"
+"""Name that the configurations of the bundled models state, so that a copy of a folder has it too."""
 
 
 def load_model(
@@ -159,12 +163,14 @@ def load_model(
         problem_type=check_problem(module.config.problem_type, len(labels)),
         splits_logit=len(labels) == 2 and head_width(module.classifier) == 1,
         recipe=_find_recipe(family, geometry.frames, source_names),
+        # A model that was trained further, on films, has other classes.
+        drawings_only=_BUNDLED_NAME in source_names and set(labels) <= set(CLASSES),
     )
 
 
 def _find_recipe(family: Family, frames: int, names: list[str | None]) -> Recipe | None:
     """Return how a model was trained to sample a video; ``None`` for a model without a name."""
-    if "bundled" in names:  # stated by the configurations of these models, so that a copy of a folder has it too
+    if _BUNDLED_NAME in names:
         return _DRAWN_CLIPS
     return find_recipe(family.name, frames, names) if any(names) else None
 

@@ -48,6 +48,8 @@ class VideoModel:
     splits_logit
         Whether the module has a single logit ``z`` for two exclusive classes. Their logits are ``-z / 2`` and
         ``z / 2``, so that the second one has the probability ``sigmoid(z)``.
+    drawings_only
+        Whether the model was trained on drawn actions only, as the bundled ones.
     """
 
     module: nn.Module
@@ -62,6 +64,7 @@ class VideoModel:
     recipe: Recipe | None = None
     problem_type: ProblemType = "single_label_classification"
     splits_logit: bool = False
+    drawings_only: bool = False
 
     @cached_property
     def prediction_module(self) -> Callable[..., Any]:

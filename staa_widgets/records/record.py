@@ -142,6 +142,9 @@ class Record:
         Standard error of each array that was estimated from sampled queries, by the array's name, as a share of the
         array's sum: for `rows` the mean over the layers, for a rollout a share of the flow that arrives. Empty if every
         query was read.
+    style_deviation
+        How far the frames are from the style of drawn actions, see `staa_widgets.datasets.drawn_actions.style`;
+        ``None`` unless the model knows drawn actions only.
     """
 
     geometry: Geometry
@@ -175,3 +178,4 @@ class Record:
     contribution_frame_rollout: NDArray[np.float32] | None = None
     patch_rows: NDArray[np.float32] | None = None
     sampling_errors: Mapping[str, float] = field(default_factory=dict)
+    style_deviation: float | None = None

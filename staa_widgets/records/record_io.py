@@ -83,6 +83,8 @@ def _check_arrays(record: Record) -> None:
         require(bool(np.isfinite(array).all()), f"{name} has values that are not finite.")
     require(_is_target(record.target, len(record.logits)), "The target is no class.")
     require(all(0 <= error < np.inf for error in record.sampling_errors.values()), "A sampling error is no number.")
+    deviation = record.style_deviation
+    require(deviation is None or 0 <= deviation < np.inf, "The deviation from the style of drawn actions is no number.")
 
 
 def _is_target(target: Any, classes: int) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants, hf_hub_download
 
 import staa_widgets.engine.many
 import staa_widgets.engine.run
@@ -20,8 +21,10 @@ from staa_widgets.cli.main import main
 from staa_widgets.cli.output import filter_warnings
 from staa_widgets.errors import IncompleteAttributionWarning
 from staa_widgets.evaluation.benchmark.plan import MAX_PASSES
+from staa_widgets.explanation.notices import FILM_MODEL
 from staa_widgets.storage import cache
 from tests.helpers import paths
+from tests.helpers.fake_hub import FakeHub
 from tests.helpers.timesformers import tiny_timesformer
 
 ROOT = str(paths.ROOT)
@@ -419,3 +422,76 @@ def test_the_full_doctor_explains_a_clip_with_the_bundled_model(capsys: pytest.C
     text = capsys.readouterr().out
     assert f"\nok    explanation   {action_clip(3, size=16).label!r} (" in text
     assert "\nok    devices       cpu (" in text
+
+
+# --- doctor: models of films ---
+
+
+@pytest.fixture
+def film_hub(hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
+    """A hub with an empty cache and a small classifier under the name of a model of films."""
+    folder = tmp_path / "films"
+    tiny_timesformer().save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(PROCESSOR)
+    (folder / "pytorch_model.bin").write_bytes(bytes(10_000_000))  # not needed, because there are safetensors
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    hub.repositories.clear()
+    hub.add(FILM_MODEL, folder)
+    return hub
+
+
+def film_line(capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert main(["doctor"]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "film model" in line)
+    return line
+
+
+def test_the_doctor_says_that_a_film_model_can_be_loaded_and_how_large_it_is(
+    film_hub: FakeHub, capsys: pytest.CaptureFixture[str]
+):
+    folder = film_hub.repositories[FILM_MODEL].folders["main"]
+    names = ("model.safetensors", "config.json", "preprocessor_config.json")
+    size = sum((folder / name).stat().st_size for name in names) / 1e6
+    assert size < 1
+    assert film_line(capsys) == (
+        f"ok    film model    none was downloaded; {FILM_MODEL} can be loaded from the Hugging Face Hub ({size:.2g} MB)"
+    )
+
+
+def test_the_doctor_names_the_film_models_that_were_downloaded(
+    film_hub: FakeHub, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    other = tmp_path / "pictures"
+    other.mkdir()
+    (other / "config.json").write_text('{"architectures": ["ViTForImageClassification"]}')
+    (other / "model.safetensors").write_bytes(b"weights")
+    film_hub.add("somebody/pictures", other)
+    film_hub.add("somebody/unfinished", film_hub.repositories[FILM_MODEL].folders["main"])
+    hf_hub_download("somebody/pictures", "config.json", cache_dir=constants.HF_HUB_CACHE)
+    hf_hub_download("somebody/pictures", "model.safetensors", cache_dir=constants.HF_HUB_CACHE)
+    hf_hub_download("somebody/unfinished", "config.json", cache_dir=constants.HF_HUB_CACHE)
+    assert "none was downloaded" in film_line(capsys)
+    load_model(FILM_MODEL, device="cpu", cache_dir=constants.HF_HUB_CACHE)
+    film_hub.requested.clear()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    line = film_line(capsys)
+    assert line.startswith(f"ok    film model    {FILM_MODEL} is downloaded (0.")
+    assert line.endswith(" MB)")
+    assert not film_hub.requested
+
+
+@pytest.mark.parametrize(("offline", "reason"), [(True, "HF_HUB_OFFLINE is set"), (False, "cannot be reached: ")])
+def test_the_doctor_says_that_no_film_model_can_be_had(
+    offline: bool,
+    reason: str,
+    film_hub: FakeHub,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    film_hub.repositories.clear()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
+    line = film_line(capsys)
+    assert line.startswith("warn  film model    none was downloaded, and ")
+    assert reason in line
+    assert f"{FILM_MODEL} (about 350 MB)" in line

@@ -32,6 +32,7 @@ PARTS = {
     "profile": ["engine/time_profile.py", "datasets/drawn_actions/still.py"],
     "merge": [f"engine/{name}.py" for name in ("accumulator", "assemble", "layout", "merge", "window_maps")],
     "preview": ["video/preview.py"],
+    "style": ["datasets/drawn_actions/style.py", "engine/style_check.py"],
     "metrics": ["evaluation/metrics/*.py", "explanation/ground_truth.py"],
 }
 

@@ -126,7 +126,8 @@ def _answer_api(
         folder = repository.folders[known]
         names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
         info = {"id": repository.name, "sha": repository.commit(known), "gated": "auto" if repository.gated else False}
-        _send_json(request, {**info, "siblings": [{"rfilename": name} for name in names]})
+        sizes = {name: {"size": (folder / name).stat().st_size} if query.get("blobs") else {} for name in names}
+        _send_json(request, {**info, "siblings": [{"rfilename": name, **size} for name, size in sizes.items()]})
 
 
 def _answer_file(request: BaseHTTPRequestHandler, repository: FakeRepository, rest: list[str]) -> None:

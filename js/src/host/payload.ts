@@ -72,16 +72,6 @@ export interface Notice {
   code: string;
 }
 
-/** What a reader must know before believing an explanation. */
-export interface Notice {
-  kind: "film" | "off_recipe" | "incomplete";
-  text: string;
-  /** What to do about it; may be empty. */
-  hint: string;
-  /** Python code that does it; may be empty. */
-  code: string;
-}
-
 /** Masks that keep the prediction, in rising order of their areas. */
 export interface MaskFacts {
   /** Share of the clip that each mask shows. */

@@ -6,13 +6,11 @@ Without a network, or with ``local_files_only``, only files that were downloaded
 from __future__ import annotations
 
 import os
-import queue
-import threading
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
 from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import (
@@ -33,8 +31,7 @@ from staa_widgets.models.checkpoint.source import (
     ModelSource,
     first_line,
 )
-
-Result = TypeVar("Result")
+from staa_widgets.utils.time_limit import call_within
 
 PATIENCE_S = 4.5
 """Seconds to wait for the hub's first answer, unless the variable ``HF_HUB_ETAG_TIMEOUT`` is set."""
@@ -164,8 +161,10 @@ def open_repository(name: str, options: HubOptions) -> ModelSource:
     api = HfApi(token=options.token)
     try:
         # Each step of the request has a longer limit, so that the limit of the whole request is reached first.
-        info: Any = _call_within(
-            patience, lambda: api.model_info(name, revision=options.revision, timeout=2 * patience)
+        info: Any = call_within(
+            patience,
+            lambda: api.model_info(name, revision=options.revision, timeout=2 * patience),
+            "HF_HUB_ETAG_TIMEOUT=30 waits for 30 s",
         )
     except GatedRepoError as error:
         raise _gated_error(name) from error
@@ -198,29 +197,6 @@ def _open_cache(name: str, options: HubOptions, reason: str, error: Exception | 
         f"{name!r}{revision} was not downloaded before, and {reason}.",
         f"{_spelling_hint(name)}Check the network connection, or download the model elsewhere and give its folder.",
     ) from error
-
-
-def _call_within(seconds: float, function: Callable[[], Result]) -> Result:
-    """Return the result of a function; raise `TimeoutError` if it takes longer.
-
-    The function runs in a thread, because the look-up of a host name cannot be given a time limit.
-    """
-    outcome: queue.SimpleQueue[tuple[Result | None, Exception | None]] = queue.SimpleQueue()
-
-    def call() -> None:
-        try:
-            outcome.put((function(), None))
-        except Exception as error:
-            outcome.put((None, error))
-
-    threading.Thread(target=call, daemon=True, name="ask the hub").start()
-    try:
-        result, error = outcome.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError(f"no answer within {seconds:g} s (HF_HUB_ETAG_TIMEOUT=30 waits for 30 s)") from None
-    if error is not None:
-        raise error
-    return result  # pyright: ignore[reportReturnType]
 
 
 def _not_found_error(name: str) -> ModelLoadError:

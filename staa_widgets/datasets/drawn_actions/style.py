@@ -1,0 +1,148 @@
+"""Measure how far frames are from the style of drawn actions, to tell films and other videos from drawn clips.
+
+A drawn clip has a dark, almost gray ground with soft shades, and on it bright figures with limbs of a certain width.
+Each property is a number for each frame, whatever model is used. `RANGES` holds what drawn clips have.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE = 64
+"""Width and height in pixels at which frames are measured."""
+
+GROUND_DEPTH = 0.09
+"""Largest difference in brightness between the ground and its median, with white as 1."""
+
+FIGURE_CONTRAST = 0.3
+"""Least difference in brightness between the figures and the median of the ground."""
+
+LIMIT = 1.0
+"""Largest deviation of a drawn clip: all properties are in their ranges."""
+
+
+class Range(NamedTuple):
+    """Least and greatest value of a property of drawn clips."""
+
+    low: float
+    high: float
+
+
+RANGES: dict[str, Range] = {
+    "ground brightness": Range(0.0221, 0.2459),
+    "ground tint": Range(-0.0165, 0.0714),
+    "ground share": Range(0.5451, 0.9731),
+    "ground shades": Range(0.0067, 0.0310),
+    "ground texture": Range(-0.0011, 0.0240),
+    "darker share": Range(-0.0050, 0.0102),
+    "between share": Range(0.0029, 0.0844),
+    "figure tint": Range(-0.0635, 0.2753),
+    "figure texture": Range(-0.0127, 0.0552),
+    "figure core": Range(0.1842, 0.8167),
+    "figure thickness": Range(-0.0380, 0.5061),
+    "figure height": Range(0.4313, 1.1313),
+}
+"""Range of each property; chosen by ``python -m benchmarks.drawn_style --choose``, on clips of seeds of its own."""
+
+
+def style_deviation(frames: NDArray[np.uint8]) -> float:
+    """Return how far frames are from the style of drawn actions: 0 to 1 for drawn clips, more for films.
+
+    Parameters
+    ----------
+    frames
+        uint8 ``(n, H, W, 3)``, RGB, as a model sees them.
+
+    Returns
+    -------
+    float
+        Largest distance of a property from the middle of its range, in halves of the range. A property of several
+        frames is its median.
+    """
+    values = {name: float(np.median(numbers)) for name, numbers in measure_style(frames).items()}
+    return max(abs(2 * values[name] - low - high) / (high - low) for name, (low, high) in RANGES.items())
+
+
+def measure_style(frames: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    """Return the properties of frames by name, each of shape ``(n,)``.
+
+    Brightness is the mean of the color channels, and tint the difference between the greatest and the least channel;
+    both are at most 1. The ground is what is nearly as bright as the median pixel, and the figures are what is much
+    brighter.
+
+    Parameters
+    ----------
+    frames
+        uint8 ``(n, H, W, 3)``, RGB.
+    """
+    colors = _resize(frames).astype(np.float32) / 255
+    brightness, tint = colors.mean(-1), colors.max(-1) - colors.min(-1)
+    median = np.median(brightness, (1, 2))
+    difference = brightness - median[:, None, None]
+    ground, figures = np.abs(difference) < GROUND_DEPTH, difference > FIGURE_CONTRAST
+    core = _erode(figures)
+    inner_core = _erode(core)
+    steps = _largest_steps(brightness)
+    return {
+        "ground brightness": median,
+        "ground tint": np.median(tint, (1, 2)),
+        "ground share": ground.mean((1, 2), dtype=np.float32),
+        "ground shades": _masked_deviation(difference, _erode(ground)),
+        "ground texture": _masked_median(steps, ground[:, 1:, 1:]),
+        "darker share": (difference <= -GROUND_DEPTH).mean((1, 2), dtype=np.float32),
+        "between share": ((difference >= GROUND_DEPTH) & ~figures).mean((1, 2), dtype=np.float32),
+        "figure tint": _masked_median(tint, core),
+        "figure texture": _masked_median(steps, inner_core[:, 1:, 1:]),
+        "figure core": core.sum((1, 2)) / np.maximum(figures.sum((1, 2)), 1, dtype=np.float32),
+        "figure thickness": inner_core.sum((1, 2)) / np.maximum(figures.sum((1, 2)), 1, dtype=np.float32),
+        "figure height": _longest_paths(figures),
+    }
+
+
+def _resize(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if frames.shape[1:3] == (SIDE, SIDE):
+        return frames
+    from PIL import Image
+
+    return np.stack([np.asarray(Image.fromarray(f).resize((SIDE, SIDE), Image.Resampling.BILINEAR)) for f in frames])
+
+
+def _largest_steps(brightness: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the difference of each pixel from its left or upper neighbor, whichever is greater: ``(n, H-1, W-1)``."""
+    across, down = np.abs(np.diff(brightness, axis=2)), np.abs(np.diff(brightness, axis=1))
+    return np.maximum(across[:, 1:], down[:, :, 1:])
+
+
+def _erode(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels of a mask whose eight neighbors are in it too."""
+    padded = np.pad(mask, [(0, 0), (1, 1), (1, 1)], mode="edge")
+    rows = padded[:, :-2] & padded[:, 1:-1] & padded[:, 2:]
+    return rows[:, :, :-2] & rows[:, :, 1:-1] & rows[:, :, 2:]
+
+
+def _masked_median(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the median of each frame's values within a mask; 0 for an empty mask."""
+    return np.array([np.median(v[m]) if m.any() else 0 for v, m in zip(values, mask, strict=True)], np.float32)
+
+
+def _masked_deviation(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the standard deviation of each frame's values within a mask; 0 for an empty mask."""
+    return np.array([v[m].std() if m.any() else 0 for v, m in zip(values, mask, strict=True)], np.float32)
+
+
+def _longest_paths(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the height of the tallest path through each mask that goes down one pixel a row, as a share of the height.
+
+    From row to row a path moves to the left or right by at most one pixel, so that it follows bent limbs.
+    """
+    count, height, width = mask.shape
+    lengths, longest = np.zeros((count, width), np.int32), np.zeros(count, np.int32)
+    for row in range(height):
+        padded = np.pad(lengths, [(0, 0), (1, 1)])
+        above = np.maximum(np.maximum(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:])
+        lengths = np.where(mask[:, row], above + 1, 0)
+        longest = np.maximum(longest, lengths.max(1))
+    return (longest / height).astype(np.float32)
