@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from benchmarks.non_drawings import NON_DRAWINGS, non_drawing
 from staa_widgets.datasets.drawn_actions import STILL_KINDS, action_clip, still_clip
-from staa_widgets.datasets.drawn_actions.style import LIMIT, RANGES, SIDE, measure_style, style_deviation
+from staa_widgets.datasets.drawn_actions.style import LIMIT, RANGES, SIDE, deviation_of, median_style, style_deviation
 from staa_widgets.engine.explain import explain
 from staa_widgets.engine.style_check import window_style
 from staa_widgets.models.loading import load_model
@@ -170,8 +170,8 @@ def choose_ranges(clips: int) -> None:
     ]
     for case in tqdm(cases, mininterval=10):
         for frames in treated_frames(case):
-            for name, numbers in measure_style(frames).items():
-                values.setdefault(name, []).append(float(np.median(numbers)))
+            for name, value in median_style(frames).items():
+                values.setdefault(name, []).append(value)
     for name, numbers in values.items():
         low, high = np.quantile(numbers, [TAIL, 1 - TAIL])
         margin = max(MARGIN * (high - low), LEAST_MARGIN)
@@ -179,8 +179,10 @@ def choose_ranges(clips: int) -> None:
 
 
 def judge_drawn(clips: int, others: int, store: Path) -> dict[tuple[str, str], NDArray[np.float64]]:
-    """Return the deviations of drawn clips by set and treatment, from `store` as far as they were measured before."""
-    digest = "-".join(f"{high:.3f}" for _, high in list(RANGES.values())[:3])
+    """Return the deviations of drawn clips by set and treatment.
+
+    Their properties are kept in `store`, and read from it as far as they were measured before.
+    """
     chunks: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
     steps = [(start, name) for start in range(0, clips, CHUNK) for name in SETS]
     for start, name in tqdm(steps, mininterval=30):
@@ -188,17 +190,19 @@ def judge_drawn(clips: int, others: int, store: Path) -> dict[tuple[str, str], N
             continue
         treatments = tuple(TREATMENTS) if start < others else MAIN_TREATMENTS
         first = JUDGING_SEEDS + 100_000 * list(SETS).index(name) + start
-        path = store / f"drawn-{digest}-{first}-{len(treatments)}.npy"
+        path = store / f"drawn-{len(RANGES)}-{first}-{len(treatments)}.npy"
         if not path.exists():
             cases = [Case(name, first + index, treatments) for index in range(min(CHUNK, clips - start))]
-            table = np.array([[style_deviation(frames) for frames in treated_frames(case)] for case in cases])
+            table = np.array([[list(median_style(f).values()) for f in treated_frames(case)] for case in cases])
             store.mkdir(parents=True, exist_ok=True)
             unfinished = path.with_suffix(".part")
             with unfinished.open("wb") as file:
                 np.save(file, table)
             unfinished.replace(path)
-        for treatment, column in zip(treatments, np.load(path).T, strict=True):
-            chunks.setdefault((name, treatment), []).append(column)
+        for number, treatment in enumerate(treatments):
+            rows = np.load(path)[:, number]
+            deviations = [deviation_of(dict(zip(RANGES, row, strict=True))) for row in rows]
+            chunks.setdefault((name, treatment), []).append(np.array(deviations))
     return {key: np.concatenate(parts) for key, parts in chunks.items()}
 
 

@@ -52,7 +52,7 @@ def list_notices(explanation: Explanation) -> list[Notice]:
 def describe_film(explanation: Explanation) -> Notice | None:
     """Return a notice if a model that knows drawn actions only was given a film or another clip."""
     deviation = explanation.provenance.get("style_deviation")
-    if not isinstance(deviation, int | float) or not deviation > LIMIT:  # also if it is no number: NaN
+    if not isinstance(deviation, int | float) or deviation <= LIMIT:
         return None
     return Notice(
         "film",

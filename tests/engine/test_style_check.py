@@ -78,7 +78,7 @@ def test_a_saved_explanation_keeps_the_notice(film: Path, bundled: Any, tmp_path
     assert list_notices(loaded) == list_notices(explanation) != []
 
 
-@pytest.mark.parametrize("value", ["far", None, True, float("nan")])
+@pytest.mark.parametrize("value", ["far", None, True])
 def test_a_changed_file_gets_no_notice_and_no_error(value: Any, film: Path, bundled: Any) -> None:
     explanation = explain(film, bundled, **OPTIONS)
     changed = replace(explanation, provenance={**explanation.provenance, "style_deviation": value})

@@ -6,6 +6,7 @@ Each property is a number for each frame, whatever model is used. `RANGES` holds
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -38,9 +39,9 @@ RANGES: dict[str, Range] = {
     "ground shades": Range(0.0067, 0.0310),
     "ground texture": Range(-0.0011, 0.0240),
     "darker share": Range(-0.0050, 0.0102),
-    "between share": Range(0.0029, 0.0844),
     "figure tint": Range(-0.0635, 0.2753),
     "figure texture": Range(-0.0127, 0.0552),
+    "figure softness": Range(0.0858, 0.9888),
     "figure core": Range(0.1842, 0.8167),
     "figure thickness": Range(-0.0380, 0.5061),
     "figure height": Range(0.4313, 1.1313),
@@ -62,7 +63,16 @@ def style_deviation(frames: NDArray[np.uint8]) -> float:
         Largest distance of a property from the middle of its range, in halves of the range. A property of several
         frames is its median.
     """
-    values = {name: float(np.median(numbers)) for name, numbers in measure_style(frames).items()}
+    return deviation_of(median_style(frames))
+
+
+def median_style(frames: NDArray[np.uint8]) -> dict[str, float]:
+    """Return the median of each property over frames, uint8 ``(n, H, W, 3)``."""
+    return {name: float(np.median(numbers)) for name, numbers in measure_style(frames).items()}
+
+
+def deviation_of(values: Mapping[str, float]) -> float:
+    """Return the deviation of a clip with these values of all properties, see `style_deviation`."""
     return max(abs(2 * values[name] - low - high) / (high - low) for name, (low, high) in RANGES.items())
 
 
@@ -70,8 +80,10 @@ def measure_style(frames: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
     """Return the properties of frames by name, each of shape ``(n,)``.
 
     Brightness is the mean of the color channels, and tint the difference between the greatest and the least channel;
-    both are at most 1. The ground is what is nearly as bright as the median pixel, and the figures are what is much
-    brighter.
+    both are at most 1. The ground are the pixels nearly as bright as the median pixel, and the figures are those much
+    brighter. The softness of the figures is the number of pixels between both, for each pixel at the edge of a figure:
+    few in a drawing, many in a film. Core and thickness are the shares of the figures that are left without their outer
+    one or two pixels.
 
     Parameters
     ----------
@@ -83,7 +95,9 @@ def measure_style(frames: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
     median = np.median(brightness, (1, 2))
     difference = brightness - median[:, None, None]
     ground, figures = np.abs(difference) < GROUND_DEPTH, difference > FIGURE_CONTRAST
+    between = (difference >= GROUND_DEPTH) & ~figures
     core = _erode(figures)
+    edge = figures & ~core
     inner_core = _erode(core)
     steps = _largest_steps(brightness)
     return {
@@ -93,11 +107,11 @@ def measure_style(frames: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         "ground shades": _masked_deviation(difference, _erode(ground)),
         "ground texture": _masked_median(steps, ground[:, 1:, 1:]),
         "darker share": (difference <= -GROUND_DEPTH).mean((1, 2), dtype=np.float32),
-        "between share": ((difference >= GROUND_DEPTH) & ~figures).mean((1, 2), dtype=np.float32),
         "figure tint": _masked_median(tint, core),
         "figure texture": _masked_median(steps, inner_core[:, 1:, 1:]),
-        "figure core": core.sum((1, 2)) / np.maximum(figures.sum((1, 2)), 1, dtype=np.float32),
-        "figure thickness": inner_core.sum((1, 2)) / np.maximum(figures.sum((1, 2)), 1, dtype=np.float32),
+        "figure softness": _ratio(between, edge),
+        "figure core": _ratio(core, figures),
+        "figure thickness": _ratio(inner_core, figures),
         "figure height": _longest_paths(figures),
     }
 
@@ -121,6 +135,11 @@ def _erode(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     padded = np.pad(mask, [(0, 0), (1, 1), (1, 1)], mode="edge")
     rows = padded[:, :-2] & padded[:, 1:-1] & padded[:, 2:]
     return rows[:, :, :-2] & rows[:, :, 1:-1] & rows[:, :, 2:]
+
+
+def _ratio(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the number of pixels of a mask for each pixel of another mask, in each frame."""
+    return (part.sum((1, 2)) / np.maximum(whole.sum((1, 2)), 1)).astype(np.float32)
 
 
 def _masked_median(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
