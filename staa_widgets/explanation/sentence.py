@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staa_widgets.explanation.ground_truth import explanation_ground_truth
+from staa_widgets.explanation.notices import describe_film
 from staa_widgets.explanation.own_maps import OWN_MAPS, is_own_maps
 from staa_widgets.explanation.peak import describe_position, describe_total
 from staa_widgets.methods import METHODS
@@ -59,6 +60,8 @@ def _describe_prediction(e: Explanation) -> str:
     truth = e.ground_truth
     is_mistaken = truth is not None and truth.label != label and e.problem_type != "regression"
     mistake = f", though the clip shows {readable_name(truth.label)}," if truth is not None and is_mistaken else ""
+    if describe_film(e) is not None:
+        mistake = ", though it knows drawn actions only" + ("," if _model_looked(e) else "")
     return f"the model says {readable_name(label)} ({score_text}){mistake}"
 
 

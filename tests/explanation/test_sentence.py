@@ -80,3 +80,11 @@ def test_wrong_prediction_is_named():
     assert "though" not in summarize(e)
     value = replace(e, logits=e.logits[:1], labels=("angle",), target=0, window_logits=None, problem_type="regression")
     assert "though" not in summarize(value)
+
+
+def test_a_prediction_for_a_film_by_a_model_of_drawings_has_a_reservation() -> None:
+    film = make_explanation(provenance={"style_deviation": 3.0})
+    says = "The model says wave (75%), though it knows drawn actions only"
+    assert summarize(film) == f"{says}, and looked most {PEAK}."
+    assert summarize(replace(film, method="occlusion")) == f"{says}; Occlusion is strongest {PEAK}."
+    assert summarize(make_explanation(provenance={"style_deviation": 0.9})) == summarize(make_explanation())

@@ -41,9 +41,9 @@ RANGES: dict[str, Range] = {
     "darker share": Range(-0.0050, 0.0102),
     "figure tint": Range(-0.0635, 0.2753),
     "figure texture": Range(-0.0127, 0.0552),
-    "figure softness": Range(0.0858, 0.9888),
+    "figure softness": Range(0.0588, 1.0654),
     "figure core": Range(0.1842, 0.8167),
-    "figure thickness": Range(-0.0380, 0.5061),
+    "figure thickness": Range(-0.0391, 0.5064),
     "figure height": Range(0.4313, 1.1313),
 }
 """Range of each property; chosen by ``python -m benchmarks.drawn_style --choose``, on clips of seeds of its own."""
