@@ -27,6 +27,6 @@ def window_style(model: VideoModel, pixels: Tensor) -> float | None:
     if not model.drawings_only:
         return None
     transform = model.transform
-    values = pixels.permute(0, 2, 3, 1).numpy() * np.float32(transform.std) + np.float32(transform.mean)
+    values = pixels.permute(0, 2, 3, 1).numpy() * np.array(transform.std) + np.array(transform.mean)
     levels = (values - transform.offset) / transform.scale
     return style_deviation(levels.round().clip(0, 255).astype(np.uint8))
