@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,7 +50,7 @@ def ground_truth_figure(explanation: Explanation, clip: ActionClip) -> go.Figure
     e = explanation
     if (*e.frame_size, e.sampled_frames.max() < len(clip.frames)) != (*clip.frames.shape[2:0:-1], True):
         raise ParameterError("The explanation is of another clip.", "Explain this clip: staa.explain(clip).")
-    figure = temporal_bars(e)
+    figure = temporal_bars(replace(e, ground_truth=None))
     figure.update_layout(
         title={
             "text": f"Ground truth and explanation: {escape_plotly_text(clip.label)}, {escape_plotly_text(e.method)}"

@@ -98,11 +98,14 @@ class Results:
 
     @cached_property
     def shown_metrics(self) -> tuple[str, ...]:
-        """Labels of the metrics that reports show: without those that repeat the score of another one."""
+        """Labels of the metrics that reports show: those with a score that do not repeat the score of another one."""
         facts = {label: self.metric_info(label) for label in self.metrics}
         present = [(fact.get("name"), fact.get("params")) for fact in facts.values()]
+        scored = {row.metric for row in self.rows if math.isfinite(row.value)}
         return tuple(
-            label for label, fact in facts.items() if (fact.get("same_as") or "", fact.get("params")) not in present
+            label
+            for label, fact in facts.items()
+            if label in scored and (fact.get("same_as") or "", fact.get("params")) not in present
         )
 
     def metric_info(self, metric: str) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ from staa_widgets.evaluation.report.curve_figure import draw_curves
 from staa_widgets.evaluation.report.formatting import format_number
 from staa_widgets.evaluation.report.page import to_page
 from staa_widgets.evaluation.report.score_table_figure import draw_score_table
+from staa_widgets.evaluation.report.small_multiples import figures_in_row
 from staa_widgets.evaluation.rows import CostRow, CurveRow, Failure, ReferenceRow, Row
 from staa_widgets.utils.html import Markup, element
 from tests.helpers.chromium import PATIENCE
@@ -123,6 +124,48 @@ def test_a_metric_that_repeats_another_is_left_out():
     assert listed[0].startswith("least")
     assert listed[1] == "An area. The same as 'insertion', so the tables leave it out."
     assert not any(" least " in f" {header} ".replace("least, freeze", "") for header in headers)
+
+
+def test_what_has_no_content_is_left_out():
+    keys = [("m", f"clip {n}", method) for n in range(3) for method in LEVELS]
+    rows = [Row(*key, "pointing", math.nan) for key in keys] + [Row(*key, "sparseness", 0.5) for key in keys]
+    results = make_results()
+    part = Results(tuple(rows), results.costs, settings=results.settings)
+    assert part.shown_metrics == ("sparseness",)
+    page = to_page(part).replace(get_plotlyjs(), "")
+    headings = headings_of(page)
+    assert {"Scores", "Scores at a glance", "Metrics and methods"} <= set(headings)
+    assert not {"Summary", "Compared with the controls", "Curves", "Score and cost", "Failures"} & set(headings)
+    assert not any("pointing" in " ".join(table[0]) for table in Reader(page).tables)
+    assert "No score could be computed" in page
+    nothing = Results((), failures=results.failures, settings=results.settings)
+    assert headings_of(to_page(nothing)) == ["Metrics and methods", "Failures"]
+
+
+def headings_of(page: str) -> list[str]:
+    return [part.split("</h2>")[0] for part in page.split("<h2>")[1:]]
+
+
+def test_figures_of_a_kind_stand_in_one_row():
+    results = make_results()
+    figures = {name: draw_cost_against_quality(results, name) for name in ("pointing", "deletion")}
+    row: Any = figures_in_row(figures, "score")
+    layout = row.layout
+    assert layout.xaxis.domain[1] < layout.xaxis2.domain[0]
+    assert layout.yaxis.domain == layout.yaxis2.domain
+    assert (layout.yaxis.title.text, layout.yaxis2.title.text) == ("score", "")
+    for number, (name, figure) in zip(("", "2"), figures.items(), strict=True):
+        single: Any = figure
+        inside = [trace for trace in row.data if trace.xaxis == f"x{number}"]
+        assert [list(trace.y) for trace in inside] == [list(trace.y) for trace in single.data]
+        assert layout[f"yaxis{number}"].range == single.layout.yaxis.range
+        lines = [shape for shape in layout.shapes if shape.yref == f"y{number}"]
+        assert [line.y0 for line in lines] == [shape.y0 for shape in single.layout.shapes]
+        labels = {label.text for label in layout.annotations if label.yref == f"y{number}"}
+        assert labels == {label.text for label in single.layout.annotations}
+        assert name in {label.text for label in layout.annotations if label.yref == "paper"}
+    shown = [trace.name for trace in row.data if trace.showlegend]
+    assert sorted(shown) == ["attention", "control"]
 
 
 def traces(figure: Any) -> Any:
@@ -302,7 +345,7 @@ def test_report_opens_offline_with_names_as_text(page: Page, tmp_path: Path, wid
     page.goto(path.as_uri(), timeout=PATIENCE)
     page.wait_for_function("document.querySelectorAll('.main-svg').length && document.readyState === 'complete'")
     figures = page.locator(".plot").count()
-    assert figures == 4  # heat, one curve, and the cost of two metrics with a direction
+    assert figures == 3  # heat, curves, and the cost of two metrics with a direction side by side
     assert page.locator(".plot .plot-container").count() == figures
     assert requests == [path.as_uri()]
     assert complaints == []
@@ -318,4 +361,4 @@ def test_figures_in_the_page_are_json():
     figures = [
         part.split("</script>")[0].split(">", 1)[1] for part in page.split('<script type="application/json"')[1:]
     ]
-    assert [set(json.loads(text)) for text in figures] == [{"data", "layout"}] * 4
+    assert [set(json.loads(text)) for text in figures] == [{"data", "layout"}] * 3

@@ -34,7 +34,9 @@ class _Point(NamedTuple):
     summary: Summary
 
 
-def draw_cost_against_quality(results: Results, metric: str, model: str | None = None) -> go.Figure:
+def draw_cost_against_quality(
+    results: Results, metric: str, model: str | None = None, *, compact: bool = False
+) -> go.Figure:
     """Draw one point per method: x is its passes through the model, y is the metric's mean with a 95 % interval.
 
     The best control is drawn as a line: a method that is not above the line explains nothing.
@@ -47,6 +49,8 @@ def draw_cost_against_quality(results: Results, metric: str, model: str | None =
         Label of the metric.
     model
         Name of a model; by default all models together.
+    compact
+        Whether the figure is narrow: labels are then short.
 
     Raises
     ------
@@ -68,7 +72,7 @@ def draw_cost_against_quality(results: Results, metric: str, model: str | None =
             y=control.mean,
             line={"dash": "dash", "width": 1.5, "color": MUTED_COLOR},
             annotation={
-                "text": f"best control: {format_label(control.method)}",
+                "text": ("" if compact else "best control: ") + format_label(control.method),
                 "font": {"size": 13, "color": MUTED_COLOR},
                 "yshift": -1,
             },
@@ -84,7 +88,7 @@ def draw_cost_against_quality(results: Results, metric: str, model: str | None =
         # The margin at the right is for the label of the most expensive method.
         xaxis={
             "type": "log",
-            "title": {"text": "passes through the model (forward + backward)"},
+            "title": {"text": "passes" if compact else "passes through the model (forward + backward)"},
             "range": [min(log_passes) - 0.1, max(log_passes) + 0.3 + 0.25 * (max(log_passes) - min(log_passes))],
             "tickvals": tick_values,
             "ticktext": [f"{tick:,}" for tick in tick_values],

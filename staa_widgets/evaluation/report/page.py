@@ -11,12 +11,13 @@ from staa_widgets.evaluation.report import settings as facts
 from staa_widgets.evaluation.report import tables
 from staa_widgets.evaluation.report.cost_figure import draw_cost_against_quality
 from staa_widgets.evaluation.report.curve_figure import draw_curves
-from staa_widgets.evaluation.report.formatting import format_count
+from staa_widgets.evaluation.report.formatting import direction_arrow, format_count
 from staa_widgets.evaluation.report.reliability_table import reliability_table
 from staa_widgets.evaluation.report.score_table_figure import draw_score_table
+from staa_widgets.evaluation.report.small_multiples import PANEL_WIDTH, figures_in_row
 from staa_widgets.evaluation.report.verdict import verdict_text
 from staa_widgets.utils.files import export_bytes
-from staa_widgets.utils.html import Markup, element, join_markup, source_hash
+from staa_widgets.utils.html import Markup, element, source_hash
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,35 +105,17 @@ def to_page(results: Results, title: str = "", *, introduction: Markup | None = 
 
 
 def _report_body(results: Results, heading: str, introduction: Markup | None) -> Markup:
-    several = len(results.models) > 1
     return element(
         "main",
         element("h1", heading),
         element("p", verdict_text(results)),
         facts.settings_list(results),
         introduction,
-        _section("Summary", tables.findings_list(results)),
-        _section(
-            "Scores",
-            element("p", tables.READING_NOTE),
-            tables.score_table(results, None if several else next(iter(results.models), None)),
-            tables.footnote(results),
-            *(
-                element("details", element("summary", f"Only {name}"), tables.score_table(results, name))
-                for name in (results.models if several else ())
-            ),
-        ),
+        _optional_section("Summary", tables.findings_list(results)),
+        _score_section(results) if results.shown_metrics else None,
         _optional_section("Compared with the controls", tables.control_table(results)),
         _optional_section("How far each metric can be relied on", reliability_table(results)),
-        _section(
-            "Scores at a glance",
-            element(
-                "p",
-                "The darker a cell, the nearer it is to the best score of its column; the worst is white. Metrics "
-                "without a direction have no color.",
-            ),
-            _figure_element(draw_score_table(results), "heat-table", 150 + 78 * len(results.shown_metrics)),
-        ),
+        _glance_section(results) if results.shown_metrics else None,
         _curve_section(results),
         _cost_section(results),
         _section(
@@ -145,35 +128,60 @@ def _report_body(results: Results, heading: str, introduction: Markup | None) ->
     )
 
 
+def _score_section(results: Results) -> Markup:
+    several = len(results.models) > 1
+    return _section(
+        "Scores",
+        element("p", tables.READING_NOTE),
+        tables.score_table(results, None if several else next(iter(results.models), None)),
+        tables.footnote(results),
+        *(
+            element("details", element("summary", f"Only {name}"), tables.score_table(results, name))
+            for name in (results.models if several else ())
+        ),
+    )
+
+
+def _glance_section(results: Results) -> Markup:
+    return _section(
+        "Scores at a glance",
+        element(
+            "p",
+            "The darker a cell, the nearer it is to the best score of its column; the worst is white. Metrics "
+            "without a direction have no color.",
+        ),
+        _figure_element(draw_score_table(results), "heat-table", 150 + 78 * len(results.shown_metrics)),
+    )
+
+
 def _curve_section(results: Results) -> Markup | None:
     names = [metric for metric in results.shown_metrics if any(row.metric == metric for row in results.curves)]
     if not names:
         return None
-    figures = [
-        join_markup(
-            element("h3", name),
-            element("p", results.metric_info(name).get("summary", "")),
-            _figure_element(draw_curves(results, name), "curves", 360),
-        )
+    meanings = [
+        element("li", element("b", name), f": {summary}")
         for name in names
+        if (summary := results.metric_info(name).get("summary", ""))
     ]
+    row = figures_in_row({name: draw_curves(results, name) for name in names}, "probability of the target class")
     normalized_table = tables.normalized_score_table(results)
     heading = normalized_table and element("h3", "Scores relative to random orders and the oracle")
-    return _section("Curves", *figures, heading, normalized_table)
+    figure = _figure_element(row, "curves", PANEL_WIDTH * len(names))
+    return _section("Curves", element("ul", *meanings) if meanings else None, figure, heading, normalized_table)
 
 
 def _cost_section(results: Results) -> Markup | None:
     directed = [
         metric for metric in results.shown_metrics if results.metric_info(metric).get("higher_is_better") is not None
-    ]
+    ][:MAX_COST_FIGURES]
     if not results.costs or not directed:
         return None
-    drawn_metrics = directed[:MAX_COST_FIGURES]
-    figures = [
-        join_markup(element("h3", name), _figure_element(draw_cost_against_quality(results, name), "cost", 640))
-        for name in drawn_metrics
-    ]
-    return _section("Score and cost", element("p", COST_NOTE), *figures)
+    figures = {
+        f"{metric}{direction_arrow(results, metric)}": draw_cost_against_quality(results, metric, compact=True)
+        for metric in directed
+    }
+    row = figures_in_row(figures, "mean score")
+    return _section("Score and cost", element("p", COST_NOTE), _figure_element(row, "cost", PANEL_WIDTH * len(figures)))
 
 
 def _section(heading: str, *content: str | None) -> Markup:

@@ -53,7 +53,9 @@ def metric_table(results: Results) -> Markup:
         name = join_markup(metric, _describe_changes(metric, facts))
         cells = [element("td", cell) for cell in (better, ends, format_category(facts))]
         summary = str(facts.get("summary", ""))
-        if metric not in results.shown_metrics:
+        if metric not in results.shown_metrics and not facts.get("same_as"):
+            summary += " No score could be computed, so the tables leave it out."
+        elif metric not in results.shown_metrics:
             summary += f" The same as {facts['same_as']!r}, so the tables leave it out."
         words = [element("td", cell, class_="words") for cell in (summary, chance)]
         rows.append(element("tr", element("th", name, scope="row"), *words, *cells))

@@ -31,8 +31,11 @@ READING_NOTE = (
 )
 
 
-def findings_list(results: Results) -> Markup:
-    """Return a list of each metric's best method and the methods that do not differ significantly from the best."""
+def findings_list(results: Results) -> Markup | None:
+    """Return a list of each metric's best method and the methods that do not differ significantly from the best.
+
+    ``None`` if no metric has a score and a direction.
+    """
     summaries = index_summaries(results)
     findings = []
     for metric in results.shown_metrics:
@@ -45,11 +48,7 @@ def findings_list(results: Results) -> Markup:
             rivals = _describe_rivals(results, metric, first, others, scored)
             arrow = direction_arrow(results, metric)
             findings.append(element("li", element("b", metric), f"{arrow}: ", element("b", first), score, rivals))
-    return (
-        element("ul", *findings)
-        if findings
-        else element("p", "None of the metrics has a direction, so there is no best method.")
-    )
+    return element("ul", *findings) if findings else None
 
 
 def score_table(results: Results, model: str | None) -> Markup:
@@ -88,20 +87,20 @@ def control_table(results: Results) -> Markup | None:
     metrics = [
         metric for metric in results.shown_metrics if results.metric_info(metric).get("higher_is_better") is not None
     ]
-    if not (controls and methods and metrics):
-        return None
     summaries = [summary for summary in results.summary(pooled=True) if summary.method in controls]
     best_controls = {metric: best_summary(results, metric, summaries) for metric in metrics}
-    strongest = {metric: best.method if best else None for metric, best in best_controls.items()}
+    strongest = {metric: best.method for metric, best in best_controls.items() if best}
+    if not (methods and strongest):
+        return None
     rows = [
         element(
             "tr",
             element("th", element("span", method), scope="row"),
-            *(_control_cell(results, method, metric, strongest[metric], controls) for metric in metrics),
+            *(_control_cell(results, method, metric, control, controls) for metric, control in strongest.items()),
         )
         for method in methods
     ]
-    headers = [_metric_header(results, metric, f"− {strongest[metric] or 'no control'}") for metric in metrics]
+    headers = [_metric_header(results, metric, f"− {control}") for metric, control in strongest.items()]
     top = element("tr", element("th", "method", scope="col"), *headers)
     note = (
         "The controls know nothing about the model: they score by chance, by the center of the frame or by motion. "
@@ -181,9 +180,9 @@ def _score_cell(summary: Summary | None, bold: bool, most: int) -> Markup:
     )
 
 
-def _control_cell(results: Results, method: str, metric: str, strongest: str | None, controls: Sequence[str]) -> Markup:
-    comparison = results.compare(method, strongest, metric) if strongest else None
-    if comparison is None or not comparison.clips:
+def _control_cell(results: Results, method: str, metric: str, strongest: str, controls: Sequence[str]) -> Markup:
+    comparison = results.compare(method, strongest, metric)
+    if not comparison.clips:
         return element("td", "–", class_="quiet")
     comparisons = [results.compare(method, control, metric) for control in controls]
     beaten = all(each.better == method for each in comparisons if each.clips)
