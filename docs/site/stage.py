@@ -38,7 +38,7 @@ def stage_pages(folder: Path, source_files: Iterable[str]) -> None:
         if path in done or path.endswith(".ipynb"):
             continue
         done.add(path)
-        if path.endswith((".png", ".jpg")):
+        if path.endswith((".png", ".jpg", ".gif")):
             target = folder / "pictures" / posixpath.basename(path)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / path, target)
