@@ -48,7 +48,7 @@ def test_no_output_is_empty(lab: Lab, page: Page, name: str) -> None:
                 shown = area.locator(".staa-root canvas[data-frame], .staa-fallback img").locator("visible=true")
                 expect(shown.first).to_be_visible()
             elif PLOTLY in content:
-                expect(area.locator(".js-plotly-plot .plot path").locator("visible=true").first).to_be_visible()
+                expect(area.locator(".js-plotly-plot .trace path").first).to_be_attached()
             elif "image/png" in content:
                 expect(area.locator("img").first).to_be_visible()
                 assert area.locator("img").first.evaluate("image => image.naturalWidth") > 0
