@@ -15,12 +15,14 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from staa_widgets.errors import CancelledError, ParameterError
+from staa_widgets.evaluation.examples import example_clips
 from staa_widgets.evaluation.request import Spec, describe_settings, load_models, look_up_methods, look_up_metrics
 from staa_widgets.evaluation.rows import TABLES, CostRow, CurveRow, Failure, ReferenceRow, Row
 from staa_widgets.storage import cache as store
 
 if TYPE_CHECKING:
     from staa_widgets.engine.run import MemoryCache
+    from staa_widgets.evaluation.examples import ExampleClips
     from staa_widgets.evaluation.request import LabeledMethods, LabeledMetrics
     from staa_widgets.evaluation.results import Results
     from staa_widgets.evaluation.scorer import Scorer
@@ -61,6 +63,7 @@ def evaluate(
     *,
     target: int | str | None = None,
     references: bool = True,
+    examples: int = 2,
     cache: bool = True,
     batch_size: int | None = None,
     progress: Progress | bool | None = None,
@@ -88,6 +91,9 @@ def evaluate(
         Whether to also score random orders and the oracle of each clip by insertion and deletion;
         `Results.normalized_score` needs these scores. They take some hundred passes per clip and metric, whatever the
         number of methods.
+    examples
+        Number of clips with the best and with the worst scores of which `Results.examples` holds pictures for the
+        report: those of the method with the best mean, by the first graded metric. 0 for none.
     cache
         Whether maps, and scores that needed the model, are cached by content. An interrupted evaluation then continues
         where it stopped.
@@ -117,6 +123,8 @@ def evaluate(
 
     if isinstance(clips, str | bytes | os.PathLike) or hasattr(clips, "frames") or hasattr(clips, "shape"):
         raise ParameterError("clips is a single video.", "Pass a list, such as [video].")
+    if isinstance(examples, bool) or not isinstance(examples, int) or examples < 0:
+        raise ParameterError(f"examples is {examples!r}.", "Use a whole number of at least 0.")
     if batch_size is not None and batch_size < 1:
         raise ParameterError(f"batch_size is {batch_size}.", "Use a whole number of at least 1, or None.")
     if cache:
@@ -127,7 +135,10 @@ def evaluate(
         target_index(target, video_model.labels)
     with progress_reporter(progress) as report:
         meter = _ProgressMeter(report)
-        run = _EvaluationRun(labeled_methods, labeled_metrics, models, target, references, cache, batch_size, meter)
+        kept = example_clips(labeled_metrics, examples)
+        run = _EvaluationRun(
+            labeled_methods, labeled_metrics, models, target, references, cache, batch_size, meter, kept
+        )
         for index, video in enumerate(clips):
             run.meter.clips = max(length_hint(clips, 0), index + 1)
             run.evaluate_clip(index, video)
@@ -170,6 +181,7 @@ class _EvaluationRun:
     cache: bool
     batch_size: int | None
     meter: _ProgressMeter
+    examples: ExampleClips | None
     clips: dict[str, dict[str, Any]] = field(default_factory=dict)
     tables: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in TABLES})
 
@@ -210,7 +222,10 @@ class _EvaluationRun:
         with Scorer(
             loaded, clip, explanations, self.target, cache=self.cache, batch_size=self.batch_size, report=self.meter
         ) as scorer:
+            before = len(self.tables["rows"])
             self._score_all(scorer, explanations, name, model, part + method_count)
+            if self.examples is not None:
+                self.examples.add(clip, explanations, self.tables["rows"][before:])
             if self.references and explanations:
                 self._score_references(scorer, name, model, part + 2 * method_count - 1)
 
@@ -287,6 +302,9 @@ class _EvaluationRun:
         """Return all rows and settings as results."""
         from staa_widgets.evaluation.results import Results
 
+        if self.examples is not None:
+            controls = [label for label, (method, _) in self.methods.items() if method.group == "control"]
+            self.tables["examples"] = self.examples.draw(self.tables["rows"], controls)
         return Results(
             **{name: tuple(rows) for name, rows in self.tables.items()},
             settings=describe_settings(self.models, self.clips, self.methods, self.metrics, self.target),

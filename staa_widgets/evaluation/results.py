@@ -22,6 +22,7 @@ from staa_widgets.evaluation.rows import (
     TABLES,
     CostRow,
     CurveRow,
+    ExampleRow,
     Failure,
     PairedDifference,
     ReferenceRow,
@@ -57,6 +58,8 @@ class Results:
         One `Failure` per explanation or score that could not be computed.
     settings
         Facts about the ``"models"``, ``"clips"``, ``"methods"`` and ``"metrics"``, by name, as JSON values.
+    examples
+        One `ExampleRow` per picture of a clip with one of the best or the worst scores.
 
     Raises
     ------
@@ -70,6 +73,7 @@ class Results:
     references: tuple[ReferenceRow, ...] = ()
     failures: tuple[Failure, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    examples: tuple[ExampleRow, ...] = ()
 
     def __post_init__(self) -> None:
         for name, kind in TABLES.items():

@@ -58,6 +58,7 @@ def decode_results(data: bytes, name: str) -> tuple[dict[str, tuple[Any, ...]], 
                 f"{name} has format {quote_value(file_format)}, but this version reads formats 1 to {FORMAT}.",
                 "Update staa_widgets.",
             )
+        content.setdefault("examples", [])  # Older files have none.
         tables = {key: tuple(_row_from_json(kind, row) for row in content[key]) for key, kind in TABLES.items()}
         settings = content["settings"]
         if not isinstance(settings, dict):

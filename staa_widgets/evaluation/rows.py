@@ -53,6 +53,18 @@ class ReferenceRow(NamedTuple):
     value: float
 
 
+class ExampleRow(NamedTuple):
+    """Picture of a clip with one of the best or worst scores: a JPEG file as base64, and a text that describes it."""
+
+    model: str
+    clip: str
+    method: str
+    metric: str
+    value: float
+    image: str
+    text: str
+
+
 class Failure(NamedTuple):
     """Error in place of scores; `method` or `metric` is empty if the error concerns all methods or metrics."""
 
@@ -98,6 +110,7 @@ TABLES: Mapping[str, Any] = {
     "curves": CurveRow,
     "references": ReferenceRow,
     "failures": Failure,
+    "examples": ExampleRow,
 }
 """Class of the rows, by the name of the field of `Results` that holds them."""
 

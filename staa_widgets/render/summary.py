@@ -49,6 +49,9 @@ SIGN_COLORS = "orange: for the class, blue: against it"
 LEGEND_ROW = 16
 """Height of a line of the legend under a colorbar in page pixels."""
 
+LEGEND_WIDTH = 420
+"""Least room beside a colorbar for the legend, in page pixels; with less room, it stands below."""
+
 SENTENCE_SIZE = 13
 """Size of the sentence under the title in page pixels."""
 
@@ -166,7 +169,10 @@ class SummaryLayout:
         chart = 56 if several else 84
         row = self.image_height + 40 + 30 + chart
         text = {name: sentence_height(lines) + (34 if several else 0) for name, lines in self.lines.items()}
-        canvas = Canvas(self.width, 84 + sum(text.values()) + row * len(self.compositors) + 98, scale)
+        legend = self._legend()
+        beside = self.right - self.left - 260 >= LEGEND_WIDTH
+        height = 84 + sum(text.values()) + row * len(self.compositors) + 98
+        canvas = Canvas(self.width, height + (0 if beside else 18 * len(legend)), scale)
         top = self._draw_title(canvas)
         for name, compositor in self.compositors.items():
             if several:
@@ -179,21 +185,27 @@ class SummaryLayout:
         if several and first.style.normalize == "clip":
             canvas.rectangle(self.left, top + 26 + 28, self.right, top + 26 + 50, "white")
             canvas.text(self.left, top + 26 + 41, describe_scale(first, several=True), 12, MUTED_COLOR)
-        signs = dict.fromkeys(compositor.heat.is_signed for compositor in self.compositors.values())
-        text = f"bars: share of the {' or '.join(describe_total(signed=sign) for sign in signs)} in each time slice"
-        if True in signs:
-            text += f"; {SIGN_COLORS}"
-        room = self.right - self.left - 260
-        canvas.text(self.right, top + 36, text, 12, MUTED_COLOR, "rs", width=room)
-        truths = [
-            describe_ground_truth(compositor.explanation, truth)
-            for compositor in self.compositors.values()
-            if (truth := visible_ground_truth(compositor.explanation, self.style)) is not None
-        ]
-        if truths:
-            legend = truths[0] if len(set(truths)) == 1 else "ground truth (green)"
-            canvas.text(self.right, top + 54, legend, 12, GROUND_TRUTH_COLOR, "rs", width=room)
+        for i, (line, color) in enumerate(legend):
+            if beside:
+                canvas.text(self.right, top + 36 + 18 * i, line, 12, color, "rs", width=self.right - self.left - 260)
+            else:
+                canvas.text(self.left, top + 86 + 18 * i, line, 12, color, width=self.width - MARGIN - self.left)
         return canvas
+
+    def _legend(self) -> list[tuple[str, str]]:
+        """Return the lines that say what bars and green marks mean, each with its color."""
+        compositors = self.compositors.values()
+        signs = dict.fromkeys(compositor.heat.is_signed for compositor in compositors)
+        text = f"bars: share of the {' or '.join(describe_total(signed=sign) for sign in signs)} in each time slice"
+        lines = [(f"{text}; {SIGN_COLORS}" if True in signs else text, MUTED_COLOR)]
+        truths = {
+            describe_ground_truth(compositor.explanation, truth)
+            for compositor in compositors
+            if (truth := visible_ground_truth(compositor.explanation, self.style)) is not None
+        }
+        if truths:
+            lines.append((truths.pop() if len(truths) == 1 else "ground truth (green)", GROUND_TRUTH_COLOR))
+        return lines
 
     def _draw_title(self, canvas: Canvas) -> float:
         """Draw the names of clips, methods and models, and a single explanation's sentence; return their bottom."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from staa_widgets.utils.text import drop_direction_controls
 
-EMPTY = ("meta", "link", "br")
+EMPTY = ("meta", "link", "br", "img")
 """Elements without children and end tag."""
 
 

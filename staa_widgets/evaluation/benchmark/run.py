@@ -87,6 +87,7 @@ def run_benchmark(
                     cache=cache,
                     batch_size=batch_size,
                     references=part.references,
+                    examples=0,
                     progress=_prefix_progress(f"{name}, part {n + 1} of {len(parts)}", report),
                 )
                 for n, part in enumerate(parts)

@@ -11,6 +11,7 @@ from staa_widgets.evaluation.report import settings as facts
 from staa_widgets.evaluation.report import tables
 from staa_widgets.evaluation.report.cost_figure import draw_cost_against_quality
 from staa_widgets.evaluation.report.curve_figure import draw_curves
+from staa_widgets.evaluation.report.example_list import example_list
 from staa_widgets.evaluation.report.formatting import direction_arrow, format_count
 from staa_widgets.evaluation.report.reliability_table import reliability_table
 from staa_widgets.evaluation.report.score_table_figure import draw_score_table
@@ -115,6 +116,7 @@ def _report_body(results: Results, heading: str, introduction: Markup | None) ->
         _score_section(results) if results.shown_metrics else None,
         _optional_section("Compared with the controls", tables.control_table(results)),
         _optional_section("How far each metric can be relied on", reliability_table(results)),
+        _optional_section("Best and worst clips", example_list(results)),
         _glance_section(results) if results.shown_metrics else None,
         _curve_section(results),
         _cost_section(results),
