@@ -14,6 +14,9 @@ html_static_path = ["_static"]
 html_extra_path = ["extra"]
 exclude_patterns = ["extra", "_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
+# The theme follows the reader's system.
+html_context = {"default_mode": "auto"}
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {

@@ -72,6 +72,17 @@ def test_every_public_name_is_in_the_api(staged: Path):
     assert names == {*staa.__all__} - {"__version__"}
 
 
+def test_every_page_is_in_the_table_of_contents(staged: Path):
+    entries = set()
+    for file in staged.rglob("*.md"):
+        for block in re.findall(r"^```\{toctree\}\n(.*?)^```", file.read_text("utf-8"), re.M | re.S):
+            names = [line for line in block.splitlines() if line and not line.startswith(":")]
+            entries |= {(file.parent / name).relative_to(staged).as_posix() for name in names}
+    pages = {file.relative_to(staged).with_suffix("").as_posix() for file in staged.rglob("*.md")}
+    unlisted = {page for page in pages - entries - {"index"} if not page.startswith("source/")}
+    assert unlisted == set(), "add them to a toctree of docs/site/pages/index.md"
+
+
 def test_links_of_staged_pages_lead_to_staged_files(staged: Path):
     # The notebooks and the pictures of methods are written with a model.
     later = re.compile(r"^(\.\./)*(learn/.*\.ipynb|pictures/methods/.*)$")
