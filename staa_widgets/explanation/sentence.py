@@ -48,7 +48,8 @@ def summarize(explanation: Explanation, map_name: str = "") -> str:
     e = explanation
     subject = f"the {map_name}" if map_name else _name_maps(e)
     parts = [part for part in (_describe_prediction(e), _describe_peak(e, subject)) if part]
-    sentence = "; ".join(parts) if subject else " and ".join(parts)
+    # "The model says wave (90%), though …, and looked …", but "The model says wave (90%), though …; saliency is …".
+    sentence = "; ".join(part.removesuffix(",") for part in parts) if subject else " and ".join(parts)
     return f"{sentence[0].upper()}{sentence[1:]}{_describe_truth(e)}."
 
 
@@ -61,7 +62,7 @@ def _describe_prediction(e: Explanation) -> str:
     is_mistaken = truth is not None and truth.label != label and e.problem_type != "regression"
     mistake = f", though the clip shows {readable_name(truth.label)}," if truth is not None and is_mistaken else ""
     if describe_film(e) is not None:
-        mistake = ", though it knows drawn actions only" + ("," if _model_looked(e) else "")
+        mistake = ", though it knows drawn actions only,"
     return f"the model says {readable_name(label)} ({score_text}){mistake}"
 
 

@@ -76,7 +76,9 @@ def test_wrong_prediction_is_named():
     e = staa.explain(clip, method="center", cache=False)
     wrong = np.zeros_like(e.logits)
     wrong[(e.labels.index(clip.label) + 1) % len(wrong)] = 3
-    assert f"though the clip shows {clip.label}," in summarize(replace(e, logits=wrong))
+    assert f", though the clip shows {clip.label}; the control " in summarize(replace(e, logits=wrong))
+    looked = replace(e, logits=wrong, method="staa", target=int(wrong.argmax()))
+    assert f", though the clip shows {clip.label}, and looked most" in summarize(looked)
     assert "though" not in summarize(e)
     value = replace(e, logits=e.logits[:1], labels=("angle",), target=0, window_logits=None, problem_type="regression")
     assert "though" not in summarize(value)
