@@ -19,6 +19,8 @@ html_js_files = ["site.js"]
 html_context = {"default_mode": "auto"}
 html_copy_source = False
 html_show_sourcelink = False
+# Excerpts are fetched, which browsers forbid for pages opened from disk.
+html_show_search_summary = False
 html_theme_options = {
     "home_page_in_toc": False,
     "show_navbar_depth": 1,

@@ -107,7 +107,7 @@ def test_a_player_plays(site: Page) -> None:
     player = first_player(site)
     player.locator(".staa-root").press("Home")
     player.wait_for_selector("canvas[data-frame='0']")
-    player.get_by_role("button", name="Play", exact=True).click()
+    player.locator(".staa-root").press("Space")
     player.wait_for_selector("canvas:not([data-frame='0'])[data-frame]")
 
 
