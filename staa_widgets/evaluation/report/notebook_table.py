@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from staa_widgets.evaluation.results import Results
     from staa_widgets.evaluation.rows import Summary
 
-GRAY = "opacity:0.6"
+GRAY = "opacity:0.75"
 """Style of the rows of controls, which is readable on light and dark notebooks."""
 
 
@@ -49,6 +49,9 @@ def to_notebook_html(results: Results) -> str:
         element("table", top, element("tbody", *rows)) if rows and metrics else None,
         element("p", element("small", note)) if rows and metrics else None,
         style="overflow-x:auto",
+        tabindex="0",
+        role="region",
+        aria_label="Scores",
     )
 
 
