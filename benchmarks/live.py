@@ -37,7 +37,7 @@ STRIDE = 0.25
 
 CELLS = (
     f"import sys\nsys.path.insert(0, {str(Path(staa.__file__).parent.parent)!r})\nimport staa_widgets as staa, json",
-    "live = staa.live(fps=10, window=1.0, stride=0.1)\nlive",
+    "live = staa.live(fps=10, stride=0.1)\nlive",
     """import dataclasses, pathlib
 pages = int(pathlib.Path('/proc/self/statm').read_text().split()[1])
 print(json.dumps({**dataclasses.asdict(live.stats), "state": live.status.state, "rss_mb": pages * 4096 / 1e6,
@@ -203,7 +203,7 @@ def measure_lab(seconds: float) -> dict[str, Any]:
         }""")
         browser.close()
     for sample in samples:
-        sample["ages"] = sample["ages"][-240:]
+        sample["ages"] = sample["ages"][-300:]  # of the half minute before the sample
     return {"samples": samples, "freed_ms": freed}
 
 
@@ -213,7 +213,11 @@ def print_lab(lab: dict[str, Any]) -> None:
     print(f"  windows a second        {last['windows_per_second']:8.1f}   (bar: at least 8)")
     print(f"  age p50                 {1000 * last['age_p50']:8.0f} ms (bar: 120)")
     print(f"  age p95                 {1000 * last['age_p95']:8.0f} ms (bar: 250)")
-    print(f"  age p95, first sample   {1000 * first['age_p95']:8.0f} ms")
+    minutes = [
+        1000 * float(np.percentile([age for sample in part for age in sample["ages"]], 95))
+        for part in (lab["samples"][:2], lab["samples"][-2:])
+    ]
+    print(f"  age p95, first minute   {minutes[0]:8.0f} ms, last {minutes[1]:.0f} ms (bar: 1.2 times the first)")
     print(f"  RSS, first and last     {first['rss_mb']:8.0f} MB, {last['rss_mb']:.0f} MB")
     print(f"  stop to camera free     {lab['freed_ms']:8.0f} ms (bar: 500)")
     print(f"  frames offered, taken, dropped: {last['offered']}, {last['taken']}, {last['dropped']}")
