@@ -19,7 +19,7 @@ from tests.helpers.worked_examples import BLOCK, Example, worked_examples
 PAGE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 EXAMPLES = worked_examples(PAGE)
 RECIPE_TESTS = [example.path for example in EXAMPLES if example.is_test]
-BUILT = {"staa_widgets/widget/static/"}
+BUILT = {"staa_widgets/widget/static/", "out/"}
 """Paths that are not in git."""
 TOP_FOLDERS = ("staa_widgets", "js", "tests", "docs", "notebooks", "benchmarks", "training", "course", "binder")
 
