@@ -48,13 +48,18 @@ def run_live(options: argparse.Namespace) -> int:
 
 
 def _print_windows(running: Live, seconds: float | None) -> None:
+    from staa_widgets.explanation.notices import describe_live_film
+
     running.on_status(_print_status)
     timer = threading.Timer(seconds, running.stop) if seconds is not None else None
     if timer is not None:
         timer.daemon = True
         timer.start()
     try:
+        warning = ""
         for explanation in running.windows():
+            if not warning and (warning := describe_live_film(explanation)):
+                print_warning(f"staa: {warning}")
             print(printable(_describe(explanation, running)), flush=True)
     finally:
         if timer is not None:

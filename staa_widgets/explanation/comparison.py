@@ -94,6 +94,15 @@ class Comparison(Exportable, Mapping[str, Explanation]):
             )
         return list(self.explanations.values())
 
+    def titles(self) -> dict[str, str]:
+        """Return the text to show for each name: the name itself if a user chose it, or the title of the method."""
+        titles = with_own_names(distinguishing_titles(list(self.values())), self.own_names())
+        return dict(zip(self, make_unique(titles), strict=True))
+
+    def own_names(self) -> list[str]:
+        """Return the names that do not begin with the name of their method, so that a user chose them; ``""`` else."""
+        return ["" if name.startswith(e.method) else name for name, e in self.items()]
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the comparison to one safetensors file, in one step, and return its path; `load` reads it back."""
         return export_bytes(path, self._to_bytes(), "comparison")
@@ -148,6 +157,11 @@ def distinguishing_names(explanations: Sequence[Explanation]) -> list[str]:
 def distinguishing_titles(explanations: Sequence[Explanation]) -> list[str]:
     """Return `distinguishing_names` for readers, with the titles of methods, such as ``"STAA"``."""
     return _describe_differing_aspects(explanations, [method_title(e.method) for e in explanations])
+
+
+def with_own_names(titles: Sequence[str], own_names: Sequence[str]) -> list[str]:
+    """Return the user's own names, and titles where there is none."""
+    return [name or title for name, title in zip(own_names, titles, strict=True)]
 
 
 def _describe_differing_aspects(explanations: Sequence[Explanation], methods: list[str]) -> list[str]:

@@ -256,4 +256,4 @@ class Exportable(ABC):
 
         if not in_kernel():
             raise NotImplementedError  # IPython then shows the plain representation.
-        import_by_name(PLAYER)(self.panes())._ipython_display_()
+        import_by_name(PLAYER)(self)._ipython_display_()

@@ -63,6 +63,12 @@ def describe_film(explanation: Explanation) -> Notice | None:
     )
 
 
+def describe_live_film(explanation: Explanation) -> str:
+    """Return the notice of `describe_film` for a live explanation as one text; empty if there is none."""
+    notice = describe_film(explanation)
+    return "" if notice is None else f'{notice.text} {notice.hint} staa.live(source, "{FILM_MODEL}")'
+
+
 def describe_completeness(explanation: Explanation) -> Notice | None:
     """Return a notice if the attributions are not complete, as for integrated gradients with too few steps."""
     gap, steps = explanation.provenance.get("completeness_gap"), explanation.params.get("steps")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staa_widgets.errors import ParameterError
+from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.explanation.peak import describe_total
 from staa_widgets.render.canvas import Canvas, wrap_text
 from staa_widgets.render.compositor import Compositor, display_frames, display_index, frame_image, peak_frame
@@ -117,9 +118,9 @@ def render_image(
     if not isinstance(explanation, Mapping):
         rows: dict[str, Explanation] = {"": explanation}
     else:
-        rows = dict(explanation)
-        if not rows:
+        if not explanation:
             raise ParameterError("There is no explanation to draw.", "Pass an Explanation or a Comparison.")
+        rows = {title: explanation[name] for name, title in Comparison(explanation).titles().items()}
     if not (
         isinstance(width, Integral)
         and 320 <= width <= 4000

@@ -117,7 +117,7 @@ def comparison_bars(comparison: Comparison) -> go.Figure:
     rows = len(comparison)
     gap = 44 / (ROW_HEIGHT * rows)
     figure = make_subplots(rows, 1, shared_xaxes=True, vertical_spacing=min(gap, 0.9 / rows))
-    for row, (name, e) in enumerate(comparison.items(), 1):
+    for row, (title, e) in enumerate(zip(comparison.titles().values(), comparison.values(), strict=True), 1):
         _add_bars(figure, e, row)
         figure.add_annotation(
             x=0,
@@ -127,7 +127,7 @@ def comparison_bars(comparison: Comparison) -> go.Figure:
             xanchor="left",
             yanchor="bottom",
             showarrow=False,
-            text=f"{escape_plotly_text(name, 80)} <span style='color:{MUTED_COLOR}'>{_prediction_text(e)}</span>",
+            text=f"{escape_plotly_text(title, 80)} <span style='color:{MUTED_COLOR}'>{_prediction_text(e)}</span>",
         )
     clips = dict.fromkeys(escape_plotly_text(e.clip_name) for e in comparison.values() if e.clip_name)
     spans = [e.spans for e in comparison.values()]

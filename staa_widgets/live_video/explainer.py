@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 from staa_widgets.engine.attribute import open_inputs, run_method
 from staa_widgets.engine.lock import compute_lock
 from staa_widgets.engine.options import default_method
+from staa_widgets.engine.style_check import window_style
 from staa_widgets.engine.time_profile import variation_over_time, with_time_profile
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.methods.registry import get_method
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 SEED = 0
 """Seed of methods that use random numbers."""
+
+STYLE_SECONDS = 1.0
+"""Seconds after which the style of the frames is measured again, which takes a few milliseconds."""
 
 
 class WindowExplainer:
@@ -65,6 +70,7 @@ class WindowExplainer:
         self.params = self.method.complete(params)
         self._target = target_index(target, model.labels)
         self._params_with_profile: dict[str, Any] | None = None
+        self._style: tuple[float, dict[str, float]] = (-math.inf, {})
         needs = self.method.needs(self.params)
         if self.method.needs_model and model.family.attends:
             # As `explain` does; other needs would change the last bits of the logits.
@@ -109,6 +115,15 @@ class WindowExplainer:
         with open_inputs(self.model, window.pixels, needs=self._needs, target=target, seed=SEED) as inputs:
             return run_method(self.method, self.params, inputs), inputs.record.logits
 
+    def _measure_style(self, window: LiveWindow) -> dict[str, float]:
+        """Return the deviation from drawn actions for the provenance, if the model knows nothing else."""
+        measured, facts = self._style
+        if window.frame.time - measured >= STYLE_SECONDS:
+            deviation = window_style(self.model, window.pixels)
+            facts = {} if deviation is None else {"style_deviation": round(deviation, 4)}
+            self._style = window.frame.time, facts
+        return facts
+
     def _explanation(
         self, window: LiveWindow, result: MethodResult, logits: NDArray[np.float32], target: int
     ) -> Explanation:
@@ -144,6 +159,7 @@ class WindowExplainer:
                 "versions": package_versions(),
                 "device": str(self.model.device),
                 "live": {"source": self.name, "frames": list(window.numbers), "times": list(window.times)},
+                **self._measure_style(window),
                 **time,
             },
         )

@@ -16,6 +16,7 @@ import numpy as np
 from traitlets import Bytes, Dict, Unicode, default
 
 from staa_widgets.errors import StaaError
+from staa_widgets.explanation.notices import describe_live_film
 from staa_widgets.live_video.in_flight import InFlight
 from staa_widgets.live_video.sources.page_camera import PageCamera
 from staa_widgets.render.colormaps import COLORMAPS, DIVERGING
@@ -224,6 +225,7 @@ class LivePlayer(ThreadSafeWidget):
             "label": explanation.labels[explanation.target],
             "probability": float(explanation.probabilities[explanation.target]),
             "share": float(explanation.temporal[-1]),
+            "notice": describe_live_film(explanation),
         }
         self._tell(content, [np.ascontiguousarray(newest, "<f4").tobytes()])
 

@@ -15,7 +15,7 @@ from staa_widgets.utils.files import export_bytes
 from staa_widgets.utils.html import escape_text, source_hash
 from staa_widgets.widget.bundle import read_bundle
 from staa_widgets.widget.page_size import fit_page
-from staa_widgets.widget.panes import PaneInput, as_panes, pack_panes
+from staa_widgets.widget.panes import PaneInput, as_panes, own_names, pack_panes
 from staa_widgets.widget.settings import check_settings
 
 if TYPE_CHECKING:
@@ -90,10 +90,12 @@ def to_html(
     if style is not None:
         settings = {**asdict(style), **settings}
 
-    def write(panes: Sequence[Explanation]) -> bytes:
-        return page_text(panes, **settings).encode()
-
     panes = as_panes(explanation)
+    names = own_names(explanation, len(panes))
+
+    def write(panes: Sequence[Explanation]) -> bytes:
+        return _page_text(panes, names, **settings).encode()
+
     content = write(panes) if max_mb is None else fit_page(panes, write, max_mb)
     return export_bytes(path, content, "page")
 
@@ -101,9 +103,14 @@ def to_html(
 def page_text(explanation: PaneInput, **settings: Any) -> str:
     """Return the text of the page that `to_html` writes; raises the same errors."""
     panes = as_panes(explanation)
+    return _page_text(panes, own_names(explanation, len(panes)), **settings)
+
+
+def _page_text(panes: Sequence[Explanation], names: Sequence[str], **settings: Any) -> str:
     state = check_settings(panes, settings, "to_html")
     descriptions = [f"{e.target_name} · {e.method}" for e in panes]
-    return payload_page(pack_panes(panes), state, f"{panes[0].clip_name or 'Clip'} · {' | '.join(descriptions)}")
+    title = f"{panes[0].clip_name or 'Clip'} · {' | '.join(descriptions)}"
+    return payload_page(pack_panes(panes, names), state, title)
 
 
 def payload_page(payload: Mapping[str, Any], state: Mapping[str, Any], title: str) -> str:

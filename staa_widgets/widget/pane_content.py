@@ -14,10 +14,11 @@ from staa_widgets.records.target import TargetLike, resolve_target
 
 @dataclass(frozen=True)
 class PaneContent:
-    """An explanation, and the request that produced it; the request is ``None`` if it is unknown."""
+    """An explanation, the request that produced it (``None`` if unknown), and the user's own name for the two."""
 
     explanation: Explanation
     request: ExplainRequest | None
+    own_name: str = ""
 
     def require_request(self) -> ExplainRequest:
         """Return the request; raises `PlayerError` if it is unknown."""

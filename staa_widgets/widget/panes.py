@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from staa_widgets.errors import ParameterError
-from staa_widgets.explanation.comparison import MAX_PANES
+from staa_widgets.explanation.comparison import MAX_PANES, Comparison
 from staa_widgets.explanation.explanation import Explanation, same_clip
 from staa_widgets.explanation.exports import Exportable
 from staa_widgets.widget.payload import pack, pane_names
@@ -43,6 +43,13 @@ def as_panes(explanations: PaneInput) -> tuple[Explanation, ...]:
     return panes
 
 
+def own_names(explanations: PaneInput, count: int) -> list[str]:
+    """Return the names that a user gave the `count` panes in a mapping; ``""`` for a pane without one."""
+    if not isinstance(explanations, Mapping):
+        return [""] * count
+    return Comparison(cast("Mapping[str, Explanation]", explanations)).own_names()
+
+
 def frame_in_pane(explanation: Explanation, first: Explanation, frame: int) -> int:
     """Return the source frame that a pane shows for a frame of the first pane; in another clip, at the same time."""
     if same_clip(first, explanation):
@@ -51,13 +58,15 @@ def frame_in_pane(explanation: Explanation, first: Explanation, frame: int) -> i
     return explanation.first_frame + max(int(np.searchsorted(explanation.times, second, side="right")) - 1, 0)
 
 
-def pack_panes(explanations: Sequence[Explanation]) -> dict[str, Any]:
+def pack_panes(explanations: Sequence[Explanation], own_names: Sequence[str] | None = None) -> dict[str, Any]:
     """Return the payload of explanations for the player.
 
     Parameters
     ----------
     explanations
         1 to `MAX_PANES` explanations. The player plays the clip of the first.
+    own_names
+        As for `pane_names`.
 
     Returns
     -------
@@ -69,7 +78,7 @@ def pack_panes(explanations: Sequence[Explanation]) -> dict[str, Any]:
     """
     first, *rest = explanations
     meta, buffers = pack(first)
-    names = pane_names(explanations)
+    names = pane_names(explanations, own_names)
     others: list[dict[str, Any]] = []
     more = bytearray()
     for other in rest:
@@ -84,7 +93,12 @@ def pack_panes(explanations: Sequence[Explanation]) -> dict[str, Any]:
     return {"meta": {**meta, "names": names}, **buffers, "others": others, "more": bytes(more)}
 
 
-def pack_traits(explanations: Sequence[Explanation], live: Sequence[bool], cards: dict[Any, Any]) -> dict[str, Any]:
+def pack_traits(
+    explanations: Sequence[Explanation],
+    live: Sequence[bool],
+    cards: dict[Any, Any],
+    own_names: Sequence[str] | None = None,
+) -> dict[str, Any]:
     """Return the payload of explanations for a player with a kernel, by trait.
 
     Parameters
@@ -96,8 +110,10 @@ def pack_traits(explanations: Sequence[Explanation], live: Sequence[bool], cards
     cards
         Score cards of the explanations shown so far, by clip and key. New cards are added to this dict; a card shown
         again keeps its position.
+    own_names
+        As for `pane_names`.
     """
-    payload = pack_panes(explanations)
+    payload = pack_panes(explanations, own_names)
     metas = (payload["meta"], *payload["others"])
     for meta, has_video in zip(metas, live, strict=True):
         frames = meta["frames"]

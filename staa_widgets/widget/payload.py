@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from staa_widgets.explanation.comparison import distinguishing_names, distinguishing_titles
+from staa_widgets.explanation.comparison import distinguishing_names, distinguishing_titles, with_own_names
 from staa_widgets.explanation.notices import list_notices
 from staa_widgets.explanation.own_maps import is_own_maps
 from staa_widgets.explanation.sentence import summarize
@@ -186,26 +186,35 @@ def pack(explanation: Explanation) -> tuple[dict[str, Any], dict[str, bytes]]:
     return meta, buffers
 
 
-def pane_names(explanations: Sequence[Explanation]) -> dict[str, Any]:
+def pane_names(explanations: Sequence[Explanation], own_names: Sequence[str] | None = None) -> dict[str, Any]:
     """Return short names of panes that state how the explanations differ.
+
+    Parameters
+    ----------
+    explanations
+        Explanations, one for each pane.
+    own_names
+        Names that the user gave, ``""`` where there is none; default: none.
 
     Returns
     -------
     dict
-        ``panes``: one name for each pane, with the title of its method; ``keys``: its key in a `Comparison`;
-        ``pairs``: for each pane, a name of it and a name of the next pane (the first follows the last), made from the
-        differences of these two panes only.
+        ``panes``: one name for each pane: the user's own, or the title of its method; ``keys``: its key in a
+        `Comparison`; ``pairs``: for each pane, a name of it and a name of the next pane (the first follows the last),
+        made from the differences of these two panes only.
     """
-    pairs = zip(explanations, [*explanations[1:], explanations[0]], strict=True)
+    own_names = own_names or [""] * len(explanations)
+    panes = [*zip(explanations, own_names, strict=True)]
     return {
-        "panes": _shown_titles(explanations),
+        "panes": _shown_titles(panes),
         "keys": [drop_direction_controls(name) for name in distinguishing_names(explanations)],
-        "pairs": [_shown_titles(pair) for pair in pairs],
+        "pairs": [_shown_titles(pair) for pair in zip(panes, [*panes[1:], panes[0]], strict=True)],
     }
 
 
-def _shown_titles(explanations: Sequence[Explanation]) -> list[str]:
-    return [drop_direction_controls(title) for title in distinguishing_titles(explanations)]
+def _shown_titles(panes: Sequence[tuple[Explanation, str]]) -> list[str]:
+    explanations, own_names = zip(*panes, strict=True)
+    return [*map(drop_direction_controls, with_own_names(distinguishing_titles(explanations), own_names))]
 
 
 def _supported_methods(e: Explanation) -> list[Method]:

@@ -21,7 +21,7 @@ from staa_widgets.widget.frame_stream import FrameStream
 from staa_widgets.widget.ground_truth import GivenGroundTruth
 from staa_widgets.widget.handlers import OPERATIONS
 from staa_widgets.widget.pane_content import PaneContent, missing_request_error
-from staa_widgets.widget.panes import PaneInput, as_panes, pack_traits
+from staa_widgets.widget.panes import PaneInput, as_panes, own_names, pack_traits
 from staa_widgets.widget.patch import previous_content
 from staa_widgets.widget.payload_traits import PayloadTraits
 from staa_widgets.widget.service import Service
@@ -98,15 +98,15 @@ class Player(PayloadTraits, DerivedTraits):
         **settings: Any,
     ) -> None:
         refuse_unknown_names(settings, (*SETTINGS, *_WIDGET_KEYWORDS), "Player")
-        first, *others = as_panes(explanation)
+        first, *others = panes = as_panes(explanation)
         first_request = find_request(first, request, video, model)
         if ground_truth is None and first.ground_truth is None and first_request is not None:
             ground_truth = first_request.clip.ground_truth
         self._given_ground_truth = GivenGroundTruth(first, ground_truth)
         requests = [first_request, *(find_request(other, None, None, None) for other in others)]
         self._contents = tuple(
-            PaneContent(self._given_ground_truth.add_to(e), request)
-            for e, request in zip((first, *others), requests, strict=True)
+            PaneContent(self._given_ground_truth.add_to(e), request, name)
+            for e, request, name in zip(panes, requests, own_names(explanation, len(panes)), strict=True)
         )
         self._previous: list[PaneContent | None] = [None] * len(self._contents)
         self._frame_stream = FrameStream()
@@ -311,4 +311,5 @@ class Player(PayloadTraits, DerivedTraits):
 
     def _pack_traits(self, contents: Sequence[PaneContent]) -> dict[str, Any]:
         has_video = [content.request is not None for content in contents]
-        return pack_traits([content.explanation for content in contents], has_video, self._cards)
+        names = [content.own_name for content in contents]
+        return pack_traits([content.explanation for content in contents], has_video, self._cards, names)

@@ -109,10 +109,17 @@ def start_camera(page: Page) -> None:
     wait(page, "host.sent.filter(message => message.op === 'frame').length > 3")
 
 
-def emit_map(page: Page, seconds: float, age: float = 0.0) -> float:
+def emit_map(page: Page, seconds: float, age: float = 0.0, notice: str = "") -> float:
     """Send a map, and return how strongly it is drawn at first, 0 … 1."""
     content = {"op": "map", "id": 1, "time": seconds, "age": age, "rows": 2, "columns": 2, "top": 1.0}
-    content |= {"box": [0, 0, 40, 20], "size": [40, 20], "label": "wave", "probability": 0.5, "share": 0.25}
+    content |= {
+        "box": [0, 0, 40, 20],
+        "size": [40, 20],
+        "label": "wave",
+        "probability": 0.5,
+        "share": 0.25,
+        "notice": notice,
+    }
     values = base64.b64encode(np.array([1, 0, 0, 0], "<f4").tobytes()).decode()
     script = f"([content, part]) => {{ host.emit(content, [part]); return {STRENGTH}; }}"
     return page.evaluate(script, [content, values])
@@ -223,6 +230,16 @@ def test_frames_of_the_kernel_are_shown_with_their_heat(open_widget: Callable[..
     assert abs(read_canvas(canvas).astype(int)[15:, 30:] - 200).max() <= 3
     page.get_by_label("Picture waits for its heat map").check()
     assert abs(read_canvas(canvas).astype(int)[15:, 30:] - 100).max() <= 3
+
+
+def test_a_film_gets_a_notice_until_it_looks_drawn(open_widget: Callable[..., Page]):
+    page = open_widget(camera=False, source="frames")
+    click(page, "Start")
+    emit_frame(page, 0, 10.0, 100)
+    emit_map(page, 10.0, notice="What it says here <i>means</i> nothing.")
+    expect(page.locator(".staa-live-warning")).to_have_text("What it says here <i>means</i> nothing.")
+    emit_map(page, 10.1)
+    expect(page.locator(".staa-live-warning")).to_be_hidden()
 
 
 def test_old_heat_fades(open_widget: Callable[..., Page]):

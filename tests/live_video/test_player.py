@@ -134,6 +134,16 @@ def test_frames_and_maps_are_messages_and_not_traits(model: VideoModel, show: Ca
     assert live.stats.age_p50 != 0.25
 
 
+def test_frames_that_do_not_look_drawn_get_a_notice(show: Callable[[Live], Page]):
+    """The frames are noise, which the bundled model has never seen."""
+    live = staa.live(camera(), **QUICK)
+    page = show(live)
+    page.send(op="start")
+    wait_for(lambda: len(page.of("map")) >= 2)
+    live.stop()
+    assert all("What it says here means nothing." in content["notice"] for content, _ in page.of("map"))
+
+
 def test_a_page_that_does_not_answer_gets_two_frames_and_two_maps(model: VideoModel, show: Callable[[Live], Page]):
     live = staa.live(camera(), model, **QUICK)
     page = show(live)

@@ -60,6 +60,16 @@ def test_the_payload_has_the_names_of_the_panes(first: Explanation):
     assert pack_panes([first])["meta"]["names"]["panes"] == ["STAA"]
 
 
+def test_panes_show_the_names_that_a_user_gave(first: Explanation):
+    mine = staa.Comparison({"forwards": first, "other, reversed": other(first)})
+    assert mine.titles() == {"forwards": "forwards", "other, reversed": "other · clap"}
+    player = staa.Player(mine)
+    assert player._meta["names"]["panes"] == ["forwards", "other · clap"]
+    assert player._meta["names"]["pairs"] == [["forwards", "other · clap"], ["other · clap", "forwards"]]
+    player.show(other(first, method="staa_logit"))
+    assert player._meta["names"]["panes"][0] == "Class-specific STAA"
+
+
 def test_traits_describe_the_active_pane(first: Explanation):
     second = other(first)
     player = staa.Player([first, second])

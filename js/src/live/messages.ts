@@ -33,6 +33,8 @@ export interface MapMessage {
   label: string;
   probability: number;
   share: number;
+  /** What a reader must know before believing the map; may be empty. */
+  notice: string;
 }
 
 export type KernelMessage =

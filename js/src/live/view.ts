@@ -34,6 +34,7 @@ export function mountLive(model: Model, el: HTMLElement, until: AbortSignal): vo
   });
   const age = h("span", { class: "staa-live-age" });
   const prediction = h("strong", {});
+  const warning = h("p", { class: "staa-live-warning", role: "status" });
   const chartCanvas = h("canvas", { class: "staa-live-chart", role: "img", "aria-label": "No window yet" });
   const stats = h("p", { class: "staa-live-stats" });
   const note = h("p", { class: "staa-live-note", role: "status" });
@@ -49,6 +50,7 @@ export function mountLive(model: Model, el: HTMLElement, until: AbortSignal): vo
     row(startButton, stopButton, recordButton, h("label", {}, delay, " Picture waits for its heat map")),
     canvas,
     row(prediction, age),
+    warning,
     chartCanvas,
     h(
       "p",
@@ -137,6 +139,7 @@ export function mountLive(model: Model, el: HTMLElement, until: AbortSignal): vo
     const captured = settings.camera ? message.time : message.time + (offset ?? now() - message.age - message.time);
     screen.addMap(message, new Float32Array(copyBytes(part)), captured);
     prediction.textContent = `${message.label}, ${percent(message.probability)}`;
+    if (warning.textContent !== message.notice) warning.textContent = message.notice;
     chart.add(message.probability * message.share, message.label, message.probability);
     showAge();
     requestAnimationFrame(() => send({ op: "shown", id: message.id, age: now() - captured }));
