@@ -18,7 +18,7 @@ TRUTH, IDLE = (0, 200, 80), (90, 90, 90)
 def example_clips() -> dict[str, ActionClip]:
     """Return one clip by its caption."""
     seeds = {"inside": 33, "cut off at the start": 54, "cut off at the end": 48, "filling the clip": 45, "twice": 39}
-    first = CLIP_SETS["anywhere"].first_seed
+    first = CLIP_SETS["first"].first_seed
     clips = {
         f"anywhere: {text}": action_clip(first + seed, size=SIZE, fps=8, kind="anywhere")
         for text, seed in seeds.items()

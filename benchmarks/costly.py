@@ -103,7 +103,7 @@ def main() -> None:
     """Measure, print and write the page and the figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="bundled/timesformer", help="name or folder")
-    parser.add_argument("--set", choices=CLIP_SETS, default="anywhere_second", help="set of clips")
+    parser.add_argument("--set", choices=CLIP_SETS, default="second", help="set of clips")
     parser.add_argument("--clips", type=int, default=30)
     parser.add_argument("--page", type=Path, help="Markdown file to write")
     parser.add_argument("--figure", type=Path, help="PNG file to write")

@@ -24,10 +24,10 @@ def main() -> None:
     parser.add_argument("--model", help="default: the bundled model")
     parser.add_argument("--out", type=Path, default=Path("docs"))
     options = parser.parse_args()
-    variant, first, _ = CLIP_SETS["second"]
+    variant, first, kind = CLIP_SETS["second"]
     cases = []
     for seed in range(first, first + options.clips):
-        clip = action_clip(seed, fps=FPS, variant=variant)
+        clip = action_clip(seed, fps=FPS, variant=variant, kind=kind)
         e = explain(clip, options.model, preview=False, progress=False)
         truth = ground_truth_on_grid(clip, e.sampled_frames, e.box, (e.maps.shape[1], e.maps.shape[2]))
         scores = score_ground_truth(e.maps, truth)

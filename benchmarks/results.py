@@ -207,11 +207,8 @@ actions with distractors and ground truth; the target is the predicted class. A 
 acting limbs cover 10 % of it. Values are means over clips with 95 % bootstrap intervals over clips; for all
 models together, each clip counts once, with its mean over the models. The first set was used to choose the defaults.
 The second set is held out: it has other figure sizes, backgrounds and tempo, and always two moving figures of which one
-matters.
-
-Temporal scores do not yet tell `staa` from a prior: the action always lies in the middle of a clip, and a bell curve
-in time that knows neither clip nor model scores a temporal AUC of .90 on synthetic clips where `staa` scores .91 (no
-significant difference; the bell is not among the controls below).
+matters. An action may begin at any time, so that a curve over time that ignores the clip scores at chance level: see
+`bell` and `slot_frequency` below. Clips that the action fills have no temporal scores and no ground-truth mean.
 
 {about}
 

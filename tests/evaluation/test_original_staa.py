@@ -50,7 +50,7 @@ def test_hiding_applies_positions_in_one_array_to_another():
 
 
 def test_faithfulness_cannot_tell_an_exact_explanation_from_a_shuffled_one():
-    """The exact map holds what each cell adds to the likeliest of ten classes, each a weighted sum of pixels."""
+    """The exact map holds what each cell adds to the likeliest of the classes, each a weighted sum of pixels."""
     rng = np.random.default_rng(0)
     scores = {"exact": [], "shuffled": [], "turned": []}
     for _ in range(300):

@@ -38,7 +38,7 @@ def e(video: Path) -> Explanation:
         {"method": "staa_logit", "target": "jump", "layers": "mean"},
         {"method": "rollout", "start": 1.0, "end": 3.5},
         {"end": 2.0},
-        {"model": "bundled/vivit-1", "window": 2.0, "stride": 1.0, "attention": False},
+        {"model": "bundled/vivit", "window": 2.0, "stride": 1.0, "attention": False},
         {"method": "patch_attention", "patch": [1, 2, 3]},
     ],
     ids=lambda options: "-".join(map(str, options)) or "default",

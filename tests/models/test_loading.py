@@ -13,6 +13,7 @@ import torch
 from transformers import ViTConfig, ViTForImageClassification
 from transformers.utils import logging
 
+from staa_widgets.datasets.drawn_actions import CLASSES
 from staa_widgets.errors import ModelLoadError, ParameterError, UnsupportedModelError
 from staa_widgets.models import BUNDLED_MODELS, Transform, load_model, weights_digest
 from staa_widgets.models.capture import record
@@ -62,7 +63,7 @@ def test_bundled_models_are_loaded_by_name(name: str) -> None:
     model = load_model(name)
     assert name.removeprefix("bundled/").split("-")[0] == model.family.name
     assert model.id == f"{name} (drawn actions only)"
-    assert len(model.labels) == 10
+    assert model.labels == tuple(CLASSES)
 
 
 def test_the_default_model_is_loaded_by_the_name_that_it_shows() -> None:
@@ -121,7 +122,7 @@ def test_a_video_processor_is_read_without_an_image_processor(folder: Path) -> N
 def test_the_bundled_model_needs_no_network() -> None:
     model = load_model()
     assert model.id == "bundled (drawn actions only)"
-    assert len(model.labels) == 10
+    assert model.labels == tuple(CLASSES)
     assert model.geometry.input_size == (64, 64)
     assert model.geometry.slices == 8
 

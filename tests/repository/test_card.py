@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from staa_widgets.models import BUNDLED_MODELS
 from training.accuracy import Case, Prediction, draw_case, list_cases, predict_case
 from training.card import BUNDLED, list_bundled, share_found, write_card
 from training.data import CARD_SEEDS, CLEARLY_VISIBLE
@@ -42,7 +43,7 @@ def test_a_card_lists_classes_visible_shares_and_other_clips() -> None:
     assert "| jump |" not in text
     assert share_found(predictions, 1) == (pytest.approx(3 / 6), 6)
     assert share_found([], 0)[1] == 0
-    assert len(list_bundled()) == 6
+    assert len(list_bundled()) == len(BUNDLED_MODELS)
 
 
 def test_a_clip_is_predicted_by_every_model(tmp_path) -> None:

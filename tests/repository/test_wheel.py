@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-MODELS = {"", "timesformer-1/", "vivit/", "vivit-1/", "videomae/", "videomae-1/"}
+MODELS = {"", "timesformer-1/", "vivit/", "videomae/"}
 NEEDED_FILES = {
     "staa_widgets/py.typed",
     "staa_widgets/widget/static/live.css",
@@ -37,7 +37,7 @@ def test_sdist_and_wheel_contain_bundle_styles_and_weights(distributions):
         names = set(archive.namelist())
         assert names >= NEEDED_FILES
         sizes = [archive.getinfo(f"staa_widgets/models/bundled/{model}model.safetensors").file_size for model in MODELS]
-        assert max(sizes) <= 3_000_000
+        assert max(sizes) <= 1_600_000
     assert not any("node_modules" in name or name.startswith("tests/") for name in names)
     with tarfile.open(sdist) as archive:
         sdist_names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}

@@ -46,5 +46,5 @@ def test_tables_hold_every_control_and_say_what_is_undefined():
 
 
 def test_slot_frequencies_are_those_of_the_kind_of_clips():
-    assert methods_of("first")["slot_frequency"] == ("slot_frequency", {"kind": "middle"})
-    assert methods_of("anywhere_second")["slot_frequency"] == ("slot_frequency", {"kind": "anywhere"})
+    assert methods_of("middle")["slot_frequency"] == ("slot_frequency", {"kind": "middle"})
+    assert methods_of("second")["slot_frequency"] == ("slot_frequency", {"kind": "anywhere"})

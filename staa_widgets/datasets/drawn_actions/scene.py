@@ -26,7 +26,7 @@ For kinds "middle" and "anywhere", a seed draws the same scene, with the action 
 "cut", and where the action fills the clip, every frame shows the action: temporal metrics are undefined.
 """
 
-DEFAULT_KIND = "middle"
+DEFAULT_KIND = "anywhere"
 
 
 @dataclass(frozen=True)

@@ -23,22 +23,23 @@ class ClipSet(NamedTuple):
 
     variant: str
     first_seed: int
-    kind: str = "middle"
+    kind: str
 
 
 CLIP_SETS: dict[str, ClipSet] = {
-    "first": ClipSet("standard", 4_000_000),
-    "second": ClipSet("second", 7_800_000),
-    "anywhere": ClipSet("standard", 14_000_000, "anywhere"),
-    "anywhere_second": ClipSet("second", 17_800_000, "anywhere"),
+    "first": ClipSet("standard", 14_000_000, "anywhere"),
+    "second": ClipSet("second", 17_800_000, "anywhere"),
     "stay": ClipSet("standard", 15_000_000, "stay"),
     "cut": ClipSet("standard", 16_000_000, "cut"),
+    "middle": ClipSet("standard", 4_000_000, "middle"),
+    "middle_second": ClipSet("second", 7_800_000, "middle"),
 }
 """Sets of clips with ground truth, by name.
 
-In "first" and "second" all actions lie in the middle of the clip, so that a fixed curve over time finds them. In
-"anywhere" and "anywhere_second" no fixed curve does. In "stay" and "cut" the action fills the whole clip, so that only
-the place is scored.
+In "first" and "second" an action may begin at any time, so that no fixed curve over time finds it. Defaults are chosen
+on "first" and judged on "second". In "stay" and "cut" the action fills the whole clip, so that only the place is
+scored. In "middle" and "middle_second", the sets of earlier releases, actions lie in the middle of the clip, where a
+fixed curve finds them.
 """
 
 STILL_SETS: dict[str, tuple[str, int]] = {f"still_{kind}": (kind, 18_000_000) for kind in STILL_KINDS}
