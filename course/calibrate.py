@@ -2,7 +2,7 @@
 
 Run it again when the bundled models change. A threshold is the mean over 100 clips less three standard errors of the
 mean of as many clips as the grader draws. The same clips are scored with answers that did not build rollout; the
-program ends with an error if one of them would pass.
+program ends with an error if one of them could pass, two standard errors above its mean.
 """
 
 from __future__ import annotations
@@ -61,14 +61,19 @@ def calibrate() -> dict[str, Any]:
         measured[name] = {"mean": round(mean, 4), "standard_deviation": round(spread, 4)}
         thresholds[name] = round(mean - 3 * spread / BEHAVIOR_CLIPS**0.5, 4)
     others = {
-        name: {metric: round(float(np.mean(values)), 4) for metric, values in behavior_scores(SEED, f, CLIPS).items()}
-        for name, f in WITHOUT_ROLLOUT.items()
+        name: {metric: luckily(values) for metric, values in behavior_scores(SEED, answer, CLIPS).items()}
+        for name, answer in WITHOUT_ROLLOUT.items()
     }
     return {"a2_staa": thresholds, "clips": CLIPS, "measured": measured, "without_rollout": others}
 
 
+def luckily(values: list[float]) -> float:
+    """Return what an answer scores on clips that suit it: two standard errors above its mean."""
+    return round(float(np.mean(values) + 2 * np.std(values, ddof=1) / BEHAVIOR_CLIPS**0.5), 4)
+
+
 def main() -> int:
-    """Write the thresholds; return 1 if an answer without rollout would pass."""
+    """Write the thresholds; return 1 if an answer without rollout could pass."""
     result = calibrate()
     THRESHOLDS.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     print(json.dumps(result, indent=2))
@@ -78,7 +83,7 @@ def main() -> int:
         if all(scores[metric] >= threshold for metric, threshold in result["a2_staa"].items())
     ]
     if passing:
-        print(f"Answers that would pass without rollout: {', '.join(passing)}", file=sys.stderr)
+        print(f"Answers that could pass without rollout: {', '.join(passing)}", file=sys.stderr)
     return int(bool(passing))
 
 

@@ -15,7 +15,7 @@ from course.grading.task import Check, Context, Task, equals, same, show
 from course.references import a1, a2
 
 CASES = 8
-BEHAVIOR_CLIPS = 16
+BEHAVIOR_CLIPS = 40
 THRESHOLDS = Path(__file__).parent.parent / "thresholds.json"
 """Written by `python -m course.calibrate`."""
 

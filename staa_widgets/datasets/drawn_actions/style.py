@@ -33,18 +33,18 @@ class Range(NamedTuple):
 
 
 RANGES: dict[str, Range] = {
-    "ground brightness": Range(0.0221, 0.2459),
-    "ground tint": Range(-0.0165, 0.0714),
-    "ground share": Range(0.5451, 0.9731),
-    "ground shades": Range(0.0067, 0.0310),
-    "ground texture": Range(-0.0011, 0.0240),
+    "ground brightness": Range(0.0081, 0.2599),
+    "ground tint": Range(-0.0220, 0.0769),
+    "ground share": Range(0.5184, 0.9998),
+    "ground shades": Range(0.0060, 0.0317),
+    "ground texture": Range(-0.0021, 0.0250),
     "darker share": Range(-0.0050, 0.0102),
-    "figure tint": Range(-0.0635, 0.2753),
-    "figure texture": Range(-0.0127, 0.0552),
-    "figure softness": Range(0.0588, 1.0654),
-    "figure core": Range(0.1842, 0.8167),
-    "figure thickness": Range(-0.0391, 0.5064),
-    "figure height": Range(0.4313, 1.1313),
+    "figure tint": Range(-0.0847, 0.2965),
+    "figure texture": Range(-0.0169, 0.0594),
+    "figure softness": Range(-0.0041, 1.1283),
+    "figure core": Range(0.1447, 0.8562),
+    "figure thickness": Range(-0.0732, 0.5405),
+    "figure height": Range(0.3876, 1.1750),
 }
 """Range of each property; chosen by ``python -m benchmarks.drawn_style --choose``, on clips of seeds of its own."""
 
