@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -27,6 +28,8 @@ MAX_FRAMES, MAX_SIDE, MAX_BYTES = 300, 640, 6_000_000
 REPORT_FRAMES = 8
 # Number of frames that are encoded at each level to choose the level.
 PROBES = 8
+# Bytes of a pixel at the best level, of films; if all pictures fit by this number, no frames are probed.
+BYTES_PER_PIXEL = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,15 +165,15 @@ def make_preview(
     scale = min(1.0, max_side / max(clip.width, clip.height))
     steps = [(quality, _scaled_size(clip, scale * factor)) for quality, factor in LADDER]
     damaged: set[int] = set()
-    probe_bytes = max_bytes * min(PROBES, len(indices)) / len(indices)
-    probe_frames = list(
-        clip.iter_frames(indices[even_indices(len(indices), PROBES)], size=steps[0][1], on_damage=damaged.add)
-    )
     level = 0
-    while level + 1 < len(steps) and _encoded_bytes(probe_frames, *steps[level]) > probe_bytes:
-        level += 1
+    if len(indices) * math.prod(steps[0][1]) * BYTES_PER_PIXEL > max_bytes:
+        probes = indices[even_indices(len(indices), PROBES)]
+        probe_frames = list(clip.iter_frames(probes, size=steps[0][1], on_damage=damaged.add))
+        probe_bytes = max_bytes * len(probes) / len(indices)
+        while level + 1 < len(steps) and _encoded_bytes(probe_frames, *steps[level]) > probe_bytes:
+            level += 1
     pictures = _encode_frames(clip, indices, *steps[level], damaged, progress)
-    # The frames that were encoded to choose the level may compress better than the rest.
+    # Pictures may be larger than expected.
     while sum(map(len, pictures)) > max_bytes and level + 1 < len(steps):
         level += 1
         pictures = _encode_frames(clip, indices, *steps[level], damaged, progress)
