@@ -34,9 +34,9 @@ VERSIONS: Mapping[str, int] = MappingProxyType(
         "methods": 1,
         "profile": 1,
         "merge": 2,
-        "preview": 2,
+        "preview": 3,
         "metrics": 1,
-        "style": 1,
+        "style": 2,
     }
 )
 """Versions of the parts that compute cached values; each method and each metric also has a version of its own."""
