@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staa_widgets.errors import ParameterError
+from staa_widgets.figures.ground_truth import add_lines_above, ground_truth_html
 from staa_widgets.figures.head_frames import frames_under_maps
 from staa_widgets.render.colormaps import COLORMAPS
 from staa_widgets.render.theme import MUTED_COLOR, escape_plotly_text, plotly_template
@@ -28,7 +29,8 @@ def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Fi
 
     Each map and each line is divided by its own maximum, so that shapes can be compared but strengths cannot. Hovering
     over a cell shows its value: in a map the attention, in a line the share of the slice. The frame lies faintly under
-    each map: that of the slice, or that of the greatest attribution.
+    each map: that of the slice, or that of the greatest attribution. A green line marks the seconds of the action, if
+    they are known.
 
     Parameters
     ----------
@@ -70,10 +72,11 @@ def attention_heads(explanation: Explanation, slice: int | None = None) -> go.Fi
     figure.update_annotations(x=0, xanchor="left", yshift=4, font={"size": 14})
     figure.add_trace(_maps_trace(attention.mean(axis=2) if slice is None else attention[:, :, slice]), row=1, col=1)
     figure.add_trace(_shares_trace(e, attention.sum(axis=(3, 4))), row=2, col=1)
+    add_lines_above(figure, e, row=2)
     time_text = "mean over time" if slice is None else f"{e.spans[slice, 0]:.2f} – {e.spans[slice, 1]:.2f} s"
     # A line for each name, so that long names are not cut.
     names = [escape_plotly_text(name) for name in (e.clip_name, e.model_id) if name]
-    source = "<br>".join([*names[:-1], " · ".join([*names[-1:], time_text])])
+    source = "<br>".join([*names[:-1], " · ".join([*names[-1:], time_text])]) + ground_truth_html(e)
     under = frames_under_maps(e, slice)
     small_style = f"font-size:13px;color:{MUTED_COLOR}"
     figure.update_layout(

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staa_widgets.explanation.peak import describe_total
+from staa_widgets.figures.ground_truth import add_bands, ground_truth_html
 from staa_widgets.records.problem import format_score
-from staa_widgets.render.ground_truth import BAND_OPACITY, describe_ground_truth
 from staa_widgets.render.theme import (
     BAR_COLOR,
-    GROUND_TRUTH_COLOR,
     HIGHLIGHT_COLOR,
     MUTED_COLOR,
     POSITIVE_COLOR,
@@ -66,37 +65,6 @@ def temporal_bars(explanation: Explanation) -> go.Figure:
     return figure
 
 
-def _add_bands(figure: go.Figure, e: Explanation, row: int = 1) -> None:
-    """Mark the seconds of the action behind the bars of a row, as the player does."""
-    if e.ground_truth is None:
-        return
-    axis = "" if row == 1 else str(row)
-    for start, end in e.ground_truth.spans(e.times, e.end):
-        for bottom, opacity in ((0, BAND_OPACITY), (0.97, 1)):
-            figure.add_shape(
-                type="rect",
-                x0=start,
-                x1=end,
-                y0=bottom,
-                y1=1,
-                xref=f"x{axis}",
-                yref=f"y{axis} domain",
-                layer="below",
-                line={"width": 0},
-                fillcolor=GROUND_TRUTH_COLOR,
-                opacity=opacity,
-            )
-
-
-def _ground_truth_html(*explanations: Explanation) -> str:
-    """Return the legend of the ground truth; an empty string if no explanation has one."""
-    texts = {describe_ground_truth(e, e.ground_truth) for e in explanations if e.ground_truth is not None}
-    if not texts:
-        return ""
-    legend = escape_plotly_text(texts.pop() if len(texts) == 1 else "ground truth (green)", 80)
-    return f" · <span style='color:{GROUND_TRUTH_COLOR}'>{legend}</span>"
-
-
 def comparison_bars(comparison: Comparison) -> go.Figure:
     """Draw the time charts of several explanations, one below the other, on one axis of seconds.
 
@@ -137,7 +105,7 @@ def comparison_bars(comparison: Comparison) -> go.Figure:
             "text": _title_html(
                 "Attribution over time",
                 (" · ".join(clips) if len(clips) < 3 else f"{len(clips)} clips")
-                + _ground_truth_html(*comparison.values()),
+                + ground_truth_html(*comparison.values()),
             )
         },
         height=ROW_HEIGHT * rows + 150,
@@ -156,7 +124,7 @@ def comparison_bars(comparison: Comparison) -> go.Figure:
 
 def _add_bars(figure: go.Figure, e: Explanation, row: int | None = None) -> None:
     """Add the bars of an explanation and the time of the action, in the given row if the figure has several."""
-    _add_bands(figure, e, row or 1)
+    add_bands(figure, e, row or 1)
     subplot: dict[str, Any] = {} if row is None else {"row": row, "col": 1}
     if e.temporal_signed is None:
         figure.add_trace(_bar_trace(e, e.temporal, BAR_COLOR), **subplot)
@@ -226,7 +194,7 @@ def _layout_options(e: Explanation) -> dict[str, Any]:
     source = " · ".join(escape_plotly_text(name) for name in (e.clip_name, e.model_id) if name)
     return {
         "template": plotly_template(),
-        "title": {"text": _title_html(heading, source + _ground_truth_html(e))},
+        "title": {"text": _title_html(heading, source + ground_truth_html(e))},
         "xaxis": {"title": {"text": "seconds"}, "range": [float(e.spans[0, 0]), float(e.spans[-1, 1])]},
         "yaxis": {"title": {"text": _share_title(e)}, "tickformat": "~%"},
         "height": 340,

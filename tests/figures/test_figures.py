@@ -16,11 +16,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page
 
+from staa_widgets import action_clip, explain
 from staa_widgets.errors import ParameterError
 from staa_widgets.explanation.comparison import Comparison
 from staa_widgets.explanation.explanation import Explanation
 from staa_widgets.render.compositor import display_index, frame_image
-from staa_widgets.render.theme import escape_plotly_text
+from staa_widgets.render.theme import GROUND_TRUTH_COLOR, escape_plotly_text
 from tests.helpers.barcodes import barcode_explanation
 from tests.helpers.chromium import PATIENCE
 
@@ -133,6 +134,17 @@ def test_every_layer_and_head_has_its_map_in_its_place():
     hover_data = np.asarray(when.customdata)
     np.testing.assert_allclose(hover_data[..., 4], shares / shares.sum(axis=1, keepdims=True), atol=1e-3)
     assert hover_data[3, 0, :2].tolist() == [2, 2]
+
+
+def test_heads_have_the_seconds_of_the_action():
+    e = explain(action_clip(3, size=64, fps=8), cache=False, preview=False, progress=False)
+    assert e.ground_truth is not None
+    figure = draw_heads(e)
+    (line,) = figure.layout.shapes
+    assert [(line.x0, line.x1)] == e.ground_truth.spans(e.times, e.end)
+    assert (line.xref, line.yref, line.fillcolor) == ("x2", "y2 domain", GROUND_TRUTH_COLOR)
+    assert "ground truth (green): wave" in figure.layout.title.text
+    assert draw_heads(barcode_explanation()).layout.shapes == ()
 
 
 def test_heads_of_one_slice():
