@@ -228,8 +228,8 @@ def nice_step(span: float, count: int) -> float:
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
 
 
-def draw_colorbar(canvas: Canvas, x: float, y: float, width: float, compositor: Compositor) -> None:
-    """Draw the colorbar with its ticks and its caption. Values below the cutoff are white."""
+def draw_colorbar(canvas: Canvas, x: float, y: float, width: float, compositor: Compositor, caption: str) -> None:
+    """Draw the colorbar with its ticks, and a caption of one line. Values below the cutoff are white."""
     heat, style, colormap = compositor.heat, compositor.style, compositor.colormap
     count = round(width * canvas.scale)
     share = (np.arange(count) + 0.5) / count
@@ -245,7 +245,7 @@ def draw_colorbar(canvas: Canvas, x: float, y: float, width: float, compositor: 
         tick_x = x + width * ((tick + 1) / 2 if heat.is_signed else tick)
         anchor = "ls" if tick_x == x else "rs" if tick_x == x + width else "ms"
         canvas.text(tick_x, y + 24, f"{tick:g}", 12, MUTED_COLOR, anchor)
-    canvas.text(x, y + 41, describe_scale(compositor), 12, MUTED_COLOR)
+    canvas.text(x, y + 41, caption, 12, MUTED_COLOR)
 
 
 def describe_scale(compositor: Compositor, *, several: bool = False) -> str:

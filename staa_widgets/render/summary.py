@@ -78,7 +78,7 @@ def draw_footer(
     draw_bars(canvas, axis, e, heat.temporal, heat.temporal_signed, [highlighted])
     draw_time_axis(canvas, axis)
     bar_width = min(240, right - left - LABEL_WIDTH)
-    draw_colorbar(canvas, left + LABEL_WIDTH, top + 86, bar_width, compositor)
+    draw_colorbar(canvas, left + LABEL_WIDTH, top + 86, bar_width, compositor, describe_scale(compositor))
     for i, (text, color) in enumerate(legend_lines(compositor), 1):
         x, y = left + LABEL_WIDTH, top + 127 + LEGEND_ROW * i
         canvas.text(x, y, text, 12, color, width=max(right - x, 1))
@@ -170,7 +170,11 @@ class SummaryLayout:
         row = self.image_height + 40 + 30 + chart
         text = {name: sentence_height(lines) + (34 if several else 0) for name, lines in self.lines.items()}
         legend = self._legend()
+        first = next(iter(self.compositors.values()))
+        caption, *further_lines = wrap_text(describe_scale(first, several=several), 12, self.width - MARGIN - self.left)
         beside = self.right - self.left - 260 >= LEGEND_WIDTH
+        if not beside:
+            legend = [*((line, MUTED_COLOR) for line in further_lines), *legend]
         height = 84 + sum(text.values()) + row * len(self.compositors) + 98
         canvas = Canvas(self.width, height + (0 if beside else 18 * len(legend)), scale)
         top = self._draw_title(canvas)
@@ -180,11 +184,7 @@ class SummaryLayout:
                 top += text[name]
             self._draw_row(canvas, compositor, self.slices[name], top, chart)
             top += row
-        first = next(iter(self.compositors.values()))
-        draw_colorbar(canvas, self.left, top + 26, 240, first)
-        if several and first.style.normalize == "clip":
-            canvas.rectangle(self.left, top + 26 + 28, self.right, top + 26 + 50, "white")
-            canvas.text(self.left, top + 26 + 41, describe_scale(first, several=True), 12, MUTED_COLOR)
+        draw_colorbar(canvas, self.left, top + 26, 240, first, caption)
         for i, (line, color) in enumerate(legend):
             if beside:
                 canvas.text(self.right, top + 36 + 18 * i, line, 12, color, "rs", width=self.right - self.left - 260)
