@@ -141,8 +141,8 @@ def test_text_is_broken_between_words_where_it_fills_the_width():
 def test_each_description_begins_with_its_name():
     comparison = Comparison.of(E, barcode_explanation(method="saliency"))
     assert render_image(comparison).alt.count("The model says jump (81%)") == 2
-    assert render_image(comparison).alt.startswith("staa: ")
-    assert " saliency: " in render_image(comparison).alt
+    assert render_image(comparison).alt.startswith("STAA: ")
+    assert " Saliency: " in render_image(comparison).alt
 
 
 def mean_difference(picture: StaticImage, expected: NDArray[np.uint8], width: float, x: float, y: float) -> float:
@@ -222,7 +222,7 @@ def test_the_color_bar_runs_from_least_to_greatest_without_hidden_values():
         (SIGNED, HeatStyle(), "diverging"),
     ):
         canvas, compositor = Canvas(300, 60), Compositor(e, style)
-        draw_colorbar(canvas, 10, 5, 256, compositor)
+        draw_colorbar(canvas, 10, 5, 256, compositor, describe_scale(compositor))
         row, table = np.asarray(canvas.image)[10, 10:266].astype(int), COLORMAPS[name].astype(int)
         assert np.abs(row[255] - table[255]).max() <= 2
         assert np.abs(row[200] - table[200]).max() <= 2
