@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-MODELS = {"", "timesformer-1/", "vivit/", "videomae/"}
+MODELS = {"", "timesformer-1/", "vivit/", "videomae/", "videomae-1/"}
 NEEDED_FILES = {
     "staa_widgets/py.typed",
     "staa_widgets/widget/static/live.css",
