@@ -79,7 +79,8 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=200)
     parser.add_argument("--page", type=Path, help="Markdown file to write")
     options = parser.parse_args()
-    models = {name.removeprefix("bundled/"): load_model(name) for name in options.models}
+    # Of a folder, the last two names: that of the model and that of the stage.
+    models = {"/".join(Path(name.removeprefix("bundled/")).parts[-2:]): load_model(name) for name in options.models}
     text = page(models, DrawnClips(options.set, options.clips, options.first))
     if options.page is not None:
         options.page.write_text(text)
