@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +18,7 @@ _LANGUAGES = {
     ".toml": "toml",
     ".js": "javascript",
 }
+_FRONT_MATTER = re.compile(r"\A---\n.*?^---\n", re.DOTALL | re.MULTILINE)
 
 
 def stage_pages(folder: Path, source_files: Iterable[str]) -> None:
@@ -56,8 +58,9 @@ def stage_pages(folder: Path, source_files: Iterable[str]) -> None:
 def _page_text(path: str, page: str, queue: list[str]) -> str:
     text = (ROOT / path).read_text("utf-8")
     if path.endswith(".md"):
-        head = "---\norphan: true\nnosearch: true\n---\n" if page.startswith("source/") else ""
-        return head + rewrite_links(text, posixpath.dirname(path), page, queue.append)
+        if page.startswith("source/"):
+            text = "---\norphan: true\nnosearch: true\n---\n" + _FRONT_MATTER.sub("", text)
+        return rewrite_links(text, posixpath.dirname(path), page, queue.append)
     language = _LANGUAGES.get(posixpath.splitext(path)[1], "text")
     return f"---\norphan: true\nnosearch: true\n---\n# {path}\n\n``````{{code-block}} {language}\n{text}\n``````\n"
 

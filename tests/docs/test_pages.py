@@ -126,3 +126,9 @@ def test_links_become_links_to_pages():
         "[d](https://example.org) [e](#here) f `[g](usage.md)`\n```\n[h](usage.md)\n```\n[i](../api/index.md)"
     )
     assert visited == ["docs/usage.md", "staa_widgets/errors.py", "docs/page.png", "docs/reference.md"]
+
+
+def test_a_staged_source_page_has_one_front_matter(staged: Path):
+    text = (staged / "source/staa_widgets/models/bundled/vivit/README.md").read_text("utf-8")
+    assert text.startswith("---\norphan: true\nnosearch: true\n---\n\n# A bundled model\n")
+    assert "pipeline_tag" not in text
