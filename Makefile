@@ -50,7 +50,7 @@ help:
 	@echo "             environment (needs firefox-esr, webkit2gtk-driver and xvfb)"
 	@echo "make docs    build the documentation site in out/docs/html, and check it; it runs the notebooks if they changed"
 	@echo "make course  release and autograde the assignments with nbgrader: perfect submissions and tricks"
-	@echo "make train   make the training clips and train the six bundled models (about seven hours). Finished stages are"
+	@echo "make train   make the training clips and train six small models (about seven hours). Finished stages are"
 	@echo "             not repeated, so it can be stopped at any time; checkpoints are in out/training"
 	@echo "make clean   remove everything that make made"
 
