@@ -6,6 +6,7 @@ must be built.
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -77,5 +78,8 @@ def main(folder: Path, *names: str) -> int:
 
 
 if __name__ == "__main__":
-    place, *chosen = sys.argv[1:] or [str(ROOT / ".venv-matrix")]
-    sys.exit(main(Path(place).absolute(), *chosen))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=ROOT / ".venv-matrix", help="folder of environments")
+    parser.add_argument("name", nargs="*", help=f"of {', '.join(CASES)}; default: all")
+    options = parser.parse_args()
+    sys.exit(main(options.folder.absolute(), *options.name))
