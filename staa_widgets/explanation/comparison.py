@@ -100,8 +100,12 @@ class Comparison(Exportable, Mapping[str, Explanation]):
         return dict(zip(self, make_unique(titles), strict=True))
 
     def own_names(self) -> list[str]:
-        """Return the names that do not begin with the name of their method, so that a user chose them; ``""`` else."""
-        return ["" if name.startswith(e.method) else name for name, e in self.items()]
+        """Return the names that a user chose; ``""`` for a name that `of` or `compare` made."""
+        made = distinguishing_names(list(self.values()))
+        return [
+            "" if name == made_name or re.fullmatch(rf"{re.escape(e.method)}( \(\d+\)|.*[=·].*)?", name) else name
+            for (name, e), made_name in zip(self.items(), made, strict=True)
+        ]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the comparison to one safetensors file, in one step, and return its path; `load` reads it back."""

@@ -61,8 +61,12 @@ def test_the_payload_has_the_names_of_the_panes(first: Explanation):
 
 
 def test_panes_show_the_names_that_a_user_gave(first: Explanation):
-    mine = staa.Comparison({"forwards": first, "other, reversed": other(first)})
-    assert mine.titles() == {"forwards": "forwards", "other, reversed": "other · clap"}
+    mine = staa.Comparison({"forwards": first, "other": other(first)})
+    assert mine.titles() == {"forwards": "forwards", "other": "other · clap"}
+    assert staa.Comparison({"staa of model one": first}).titles() == {"staa of model one": "staa of model one"}
+    of_models = staa.Comparison.of(first, other(first, method="staa", model_id="org/vivit"))
+    assert of_models.own_names() == ["", ""]
+    assert staa.Comparison({"staa layers=last": first, "staa (2)": first}).own_names() == ["", ""]
     player = staa.Player(mine)
     assert player._meta["names"]["panes"] == ["forwards", "other · clap"]
     assert player._meta["names"]["pairs"] == [["forwards", "other · clap"], ["other · clap", "forwards"]]
