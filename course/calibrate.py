@@ -61,14 +61,14 @@ def calibrate() -> dict[str, Any]:
         measured[name] = {"mean": round(mean, 4), "standard_deviation": round(spread, 4)}
         thresholds[name] = round(mean - 3 * spread / BEHAVIOR_CLIPS**0.5, 4)
     others = {
-        name: {metric: luckily(values) for metric, values in behavior_scores(SEED, answer, CLIPS).items()}
+        name: {metric: highest_likely_mean(values) for metric, values in behavior_scores(SEED, answer, CLIPS).items()}
         for name, answer in WITHOUT_ROLLOUT.items()
     }
     return {"a2_staa": thresholds, "clips": CLIPS, "measured": measured, "without_rollout": others}
 
 
-def luckily(values: list[float]) -> float:
-    """Return what an answer scores on clips that suit it: two standard errors above its mean."""
+def highest_likely_mean(values: list[float]) -> float:
+    """Return the mean that an answer may reach on favorable clips of a grading: two standard errors above its mean."""
     return round(float(np.mean(values) + 2 * np.std(values, ddof=1) / BEHAVIOR_CLIPS**0.5), 4)
 
 

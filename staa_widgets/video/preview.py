@@ -28,7 +28,7 @@ MAX_FRAMES, MAX_SIDE, MAX_BYTES = 300, 640, 6_000_000
 REPORT_FRAMES = 8
 # Number of frames that are encoded at each level to choose the level.
 PROBES = 8
-# Bytes of a pixel at the best level, of films; if all pictures fit by this number, no frames are probed.
+# Estimated bytes of a pixel at the best level. If all pictures fit by this estimate, no frames are tried first.
 BYTES_PER_PIXEL = 0.25
 
 
